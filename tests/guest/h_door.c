@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The raw doors, without the library on purpose: what is tested here is the
+ * kernel's side of the contract.
+ */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+
+#define DEVICE "/dev/move_phys_pages"
+#define SYSFS_DIR "/sys/kernel/mm/move_phys_pages"
+
+enum door { DOOR_UNKNOWN, DOOR_NONE, DOOR_DEVICE, DOOR_SYSCALL };
+
+static enum door door_found;
+static long syscall_nr = -1;
+
+static enum door door_search(void)
+{
+	const char *want = getenv("MPP_DOOR");
+	bool device = access(DEVICE, F_OK) == 0;
+
+	if (want && strcmp(want, "device") && strcmp(want, "syscall") && strcmp(want, "none"))
+		FAIL("MPP_DOOR is '%s'; it can be device, syscall or none", want);
+	if (want && !strcmp(want, "none"))
+		return DOOR_NONE;
+	if (device && (!want || strcmp(want, "syscall")))
+		return DOOR_DEVICE;
+	if ((!want || strcmp(want, "device")) && exists(SYSFS_DIR "/syscall_nr")) {
+		syscall_nr = read_number(SYSFS_DIR "/syscall_nr");
+		return DOOR_SYSCALL;
+	}
+	return DOOR_NONE;
+}
+
+static enum door door(void)
+{
+	if (door_found == DOOR_UNKNOWN)
+		door_found = door_search();
+	return door_found;
+}
+
+bool door_present(void)
+{
+	return door() != DOOR_NONE;
+}
+
+const char *door_name(void)
+{
+	switch (door()) {
+	case DOOR_DEVICE:
+		return "device";
+	case DOOR_SYSCALL:
+		return "syscall";
+	default:
+		return "none";
+	}
+}
+
+const char *door_stats_dir(void)
+{
+	return door() == DOOR_SYSCALL ? SYSFS_DIR : "/sys/module/move_phys_pages/stats";
+}
+
+int door_open(void)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static long mpp_device(unsigned long nr_pages, const uint64_t *pages, const int *nodes,
+		       int *status, int flags, uint64_t *new_pages)
+{
+	struct mpp_move move = {
+		.size = sizeof(move),
+		.flags = flags,
+		.nr_pages = nr_pages,
+		.pages = (uintptr_t)pages,
+		.nodes = (uintptr_t)nodes,
+		.status = (uintptr_t)status,
+		.new_pages = (uintptr_t)new_pages,
+	};
+	int fd = door_open();
+	long ret;
+
+	if (fd < 0)
+		return fd;
+	ret = ioctl(fd, MPP_IOC_MOVE, &move);
+	if (ret < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+long mpp(unsigned long nr_pages, const uint64_t *pages, const int *nodes, int *status, int flags,
+	 uint64_t *new_pages)
+{
+	long ret;
+
+	switch (door()) {
+	case DOOR_DEVICE:
+		return mpp_device(nr_pages, pages, nodes, status, flags, new_pages);
+	case DOOR_SYSCALL:
+		ret = syscall(syscall_nr, nr_pages, pages, nodes, status, flags, new_pages);
+		return ret < 0 ? -errno : ret;
+	default:
+		SKIP("no door: neither " DEVICE " nor the system call");
+	}
+}
+
+const char *status_name(int status)
+{
+	static char buf[4][32];
+	static unsigned int turn;
+	char *out = buf[turn++ % 4];
+	const char *name;
+
+	if (status == STATUS_UNTOUCHED)
+		return "untouched";
+	if (status >= 0) {
+		snprintf(out, sizeof(buf[0]), "node %d", status);
+		return out;
+	}
+	name = strerrorname_np(-status);
+	if (name)
+		snprintf(out, sizeof(buf[0]), "-%s", name);
+	else
+		snprintf(out, sizeof(buf[0]), "%d", status);
+	return out;
+}
+
+/* ---- Batches --------------------------------------------------------- */
+
+static void *grown(void *old, unsigned long room, size_t each)
+{
+	void *new = realloc(old, room * each);
+
+	CHECK(new, "out of memory");
+	return new;
+}
+
+void batch_add(struct batch *b, uint64_t phys, int node)
+{
+	if (b->nr == b->room) {
+		b->room = b->room ? b->room * 2 : 64;
+		b->pages = grown(b->pages, b->room, sizeof(*b->pages));
+		b->nodes = grown(b->nodes, b->room, sizeof(*b->nodes));
+		b->status = grown(b->status, b->room, sizeof(*b->status));
+		b->new_pages = grown(b->new_pages, b->room, sizeof(*b->new_pages));
+	}
+	b->pages[b->nr] = phys;
+	b->nodes[b->nr] = node;
+	b->status[b->nr] = STATUS_UNTOUCHED;
+	b->new_pages[b->nr] = PAGE_UNTOUCHED;
+	b->nr++;
+}
+
+void batch_shuffle(struct batch *b, unsigned int seed)
+{
+	for (unsigned long i = b->nr; i > 1; i--) {
+		unsigned long j;
+		uint64_t page;
+		int node;
+
+		seed = seed * 1103515245u + 12345u;
+		j = (seed >> 8) % i;
+		page = b->pages[i - 1];
+		node = b->nodes[i - 1];
+		b->pages[i - 1] = b->pages[j];
+		b->nodes[i - 1] = b->nodes[j];
+		b->pages[j] = page;
+		b->nodes[j] = node;
+	}
+}
+
+void batch_free(struct batch *b)
+{
+	free(b->pages);
+	free(b->nodes);
+	free(b->status);
+	free(b->new_pages);
+	memset(b, 0, sizeof(*b));
+}
+
+static long batch_call(struct batch *b, const int *nodes, int flags)
+{
+	long ret, missed = 0;
+
+	for (unsigned long i = 0; i < b->nr; i++) {
+		b->status[i] = STATUS_UNTOUCHED;
+		b->new_pages[i] = PAGE_UNTOUCHED;
+	}
+	ret = mpp(b->nr, b->pages, nodes, b->status, flags | MPP_MF_NEW_PAGES, b->new_pages);
+	CHECK(ret >= 0, "the call failed with %s", status_name(ret));
+	for (unsigned long i = 0; i < b->nr; i++) {
+		int status = b->status[i];
+
+		CHECK(status != STATUS_UNTOUCHED, "status[%lu] of %lu was not written", i, b->nr);
+		CHECK(b->new_pages[i] != PAGE_UNTOUCHED, "new_pages[%lu] of %lu was not written",
+		      i, b->nr);
+		missed += nodes ? status != nodes[i] : status < 0;
+		if (status < 0 || !nodes || (flags & MPP_MF_DRY_RUN))
+			CHECK(b->new_pages[i] == b->pages[i],
+			      "entry %lu did not move (%s) but new_pages is %#llx, not %#llx", i,
+			      status_name(status), (unsigned long long)b->new_pages[i],
+			      (unsigned long long)b->pages[i]);
+	}
+	CHECK(ret == missed, "returned %ld, but %ld of %lu entries %s", ret, missed, b->nr,
+	      nodes ? "are not on their target" : "have no node");
+	return ret;
+}
+
+long batch_run(struct batch *b, int flags)
+{
+	return batch_call(b, b->nodes, flags);
+}
+
+long batch_query(struct batch *b, int flags)
+{
+	return batch_call(b, NULL, flags);
+}
+
+unsigned long batch_count(const struct batch *b, int status)
+{
+	unsigned long count = 0;
+
+	for (unsigned long i = 0; i < b->nr; i++)
+		count += b->status[i] == status;
+	return count;
+}
+
+void batch_expect(const struct batch *b, int status)
+{
+	for (unsigned long i = 0; i < b->nr; i++)
+		CHECK(b->status[i] == status, "status[%lu] is %s, expected %s (%lu of %lu are)", i,
+		      status_name(b->status[i]), status_name(status), batch_count(b, status),
+		      b->nr);
+}
+
+int move_one(uint64_t phys, int node, int flags, uint64_t *new_phys)
+{
+	struct batch b = { 0 };
+	int status;
+
+	batch_add(&b, phys, node);
+	batch_run(&b, flags);
+	status = b.status[0];
+	if (new_phys)
+		*new_phys = b.new_pages[0];
+	batch_free(&b);
+	return status;
+}
+
+int query_one(uint64_t phys, int flags)
+{
+	struct batch b = { 0 };
+	int status;
+
+	batch_add(&b, phys, 0);
+	batch_query(&b, flags);
+	status = b.status[0];
+	batch_free(&b);
+	return status;
+}
+
+int move_one_patient(uint64_t phys, int node, int flags, uint64_t *new_phys)
+{
+	int status = -EAGAIN;
+
+	for (int i = 0; i < 50 && (status == -EAGAIN || status == -EBUSY); i++) {
+		if (i)
+			nap_ms(20);
+		status = move_one(phys, node, flags, new_phys);
+	}
+	return status;
+}
