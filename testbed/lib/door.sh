@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The module that opens the door on a stock kernel, built once per kernel and state of the sources.
+
+readonly modules_kept=24
+
+door_sources() {
+	(cd "$tree" && find kernel/core kernel/module kernel/compat include/uapi \
+		-type f ! -name '.*' 2>/dev/null | LC_ALL=C sort)
+}
+
+door_digest() {
+	{
+		printf '%s %s\n' "$k_id" "$k_build"
+		gcc --version | head -n 1
+		(cd "$tree" && door_sources | tr '\n' '\0' | xargs -0 sha256sum)
+	} | digest
+}
+
+# use_door_module: sets door_module to the tree's module for the kernel in use.
+use_door_module() {
+	local dir
+	[[ -f $tree/kernel/module/Makefile ]] ||
+		die "$EXIT_MISSING" "no module to build: kernel/module/Makefile is not in this tree"
+	[[ $k_build ]] ||
+		usage_error "--door module needs MOVEPHYS_KERNEL_BUILD, the build tree of your kernel"
+	need make make
+	need gcc gcc
+	dir=$cache/modules/$(door_digest)
+	[[ -d $dir ]] || locked module build_door "$dir" || exit
+	touch "$dir"
+	door_module=$dir/move_phys_pages.ko
+}
+
+build_door() {
+	local dir=$1 tmp
+	[[ -d $dir ]] && return
+	tmp=$(fresh_dir module) || exit "$EXIT_MISSING"
+	say "building the module for Linux $k_release"
+	if ! make -s -C "$tree/kernel/module" KDIR="$k_build" OUT="$tmp/out" >"$tmp/log" 2>&1 ||
+		[[ ! -f $tmp/out/move_phys_pages.ko ]]; then
+		cat "$tmp/log" >&2
+		rm -rf "$tmp"
+		die "$EXIT_MISSING" "the module does not build for Linux $k_release"
+	fi
+	mkdir "$tmp/entry"
+	mv "$tmp/out/move_phys_pages.ko" "$tmp/entry/"
+	finish_entry "$tmp/entry" "$dir"
+	rm -rf "$tmp"
+	drop_old_modules
+}
+
+drop_old_modules() {
+	find "$cache/modules" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn |
+		tail -n +$((modules_kept + 1)) | cut -d' ' -f2- | xargs -r rm -rf
+}

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The machine, its start, its watch and its end. One rule: nothing here waits without a limit.
+
+readonly ready_limit=60		# seconds from power-on until the guest's first process is ready
+readonly power_off_limit=30	# seconds from the command's end until the machine is off
+readonly kvm_trial_limit=15
+
+# What makes a run fail, whatever the command returned. "Memory failure:" lines are no such thing:
+# tests poison pages on purpose. Neither is a program's own crash ("traps: ...").
+readonly kernel_complaint='WARNING:|BUG:|kernel BUG at|Oops|Kernel panic|Call Trace:|\
+INFO: task .* blocked|detected stall|self-detected stall|soft lockup|hard LOCKUP|lockup!|\
+KASAN:|KCSAN:|KFENCE:|UBSAN:|possible recursive locking|possible circular locking|\
+possible irq lock|suspicious RCU usage|held lock freed|bad unlock balance|\
+Bad page|Bad rss|bad pmd|bad pte|page allocation failure|list_(add|del) corruption|\
+general protection fault, |Unable to handle|unable to handle|scheduling while atomic|\
+sleeping function called|refcount_t:|invalid opcode:|stack segment:|nobody cared|\
+cannot create duplicate filename|page_counter underflow|Isolated'
+readonly kernel_harmless='Spectre V2 *: WARNING|traps: '
+
+# to_bytes SIZE: 1G, 512M, 4096K or bytes.
+to_bytes() {
+	[[ $1 =~ ^([1-9][0-9]{0,11})([KkMmGg]?)$ ]] || return
+	case ${BASH_REMATCH[2]} in
+	[Kk]) echo $((BASH_REMATCH[1] << 10)) ;;
+	[Mm]) echo $((BASH_REMATCH[1] << 20)) ;;
+	[Gg]) echo $((BASH_REMATCH[1] << 30)) ;;
+	*) echo "${BASH_REMATCH[1]}" ;;
+	esac
+}
+
+# machine_arguments: fills `machine` from nodes, mem, smp and dimms. Node 0 has all processors and
+# is fast; the others are slow memory without processors, as the firmware's tables (HMAT) say.
+machine_arguments() {
+	local node other bytes total=0
+	bytes=$(to_bytes "$mem")
+	machine=(-M "q35,hmat=on" -smp "$smp")
+	for ((node = 0; node < nodes; node++)); do
+		machine+=(-object "memory-backend-ram,id=m$node,size=$bytes"
+			-numa "node,nodeid=$node,memdev=m$node,initiator=0$(
+				((node)) || printf ',cpus=0-%d' $((smp - 1)))")
+		total=$((total + bytes))
+	done
+	for ((node = 0; node < nodes; node++)); do
+		for ((other = 0; other < nodes; other++)); do
+			((node == other)) || machine+=(-numa "dist,src=$node,dst=$other,val=20")
+		done
+	done
+	for ((node = 0; node < nodes; node++)); do
+		local hmat=hmat-lb,initiator=0,target=$node,hierarchy=memory
+		machine+=(
+			-numa "$hmat,data-type=access-latency,latency=$((node ? 250 : 80))"
+			-numa "$hmat,data-type=access-bandwidth,bandwidth=$((node ? 4 : 16))G")
+	done
+	dimm_arguments "$total"
+}
+
+dimm_arguments() {
+	local total=$1 dimm id=0 extra=0
+	for dimm in "${dimms[@]}"; do
+		extra=$((extra + $(to_bytes "${dimm#*:}")))
+	done
+	if ((extra)); then
+		machine+=(-m "size=${total}B,slots=${#dimms[@]},maxmem=$((total + extra + (1 << 30)))B")
+	else
+		machine+=(-m "size=${total}B")
+	fi
+	for dimm in "${dimms[@]}"; do
+		machine+=(-object "memory-backend-ram,id=d$id,size=$(to_bytes "${dimm#*:}")"
+			-device "pc-dimm,id=dimm$id,memdev=d$id,node=${dimm%%:*}")
+		id=$((id + 1))
+	done
+}
+
+accel_arguments() {
+	if [[ $accel == kvm ]]; then
+		accelerator=(-accel kvm -cpu host)
+	else
+		# Five-level page tables only make every emulated walk longer.
+		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57")
+	fi
+}
+
+# start_qemu IMAGE DIR KERNEL-ARGUMENTS: starts the machine, sets qemu_pid. DIR has the channels.
+start_qemu() {
+	local image=$1 dir=$2 append=$3
+	local -a base=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -nic none)
+	base+=("${machine[@]}" "${accelerator[@]}" -kernel "$k_image" -initrd "$image"
+		-append "$append"
+		-chardev "file,id=log,path=$dir/log" -serial chardev:log
+		-device virtio-serial-pci
+		-chardev "file,id=ctl,path=$dir/ctl" -device virtserialport,chardev=ctl,name=vm.ctl
+		-chardev "file,id=out,path=$dir/out" -device virtserialport,chardev=out,name=vm.out
+		-chardev "file,id=err,path=$dir/err" -device virtserialport,chardev=err,name=vm.err)
+	# Should this script be killed outright, the machine goes with it.
+	setpriv --pdeathsig KILL "${base[@]}" </dev/null >"$dir/qemu" 2>&1 &
+	qemu_pid=$!
+}
+
+kill_qemu() {
+	if [[ ${qemu_pid:-} ]]; then
+		kill -KILL "$qemu_pid" 2>/dev/null
+		wait "$qemu_pid" 2>/dev/null
+		qemu_pid=
+	fi
+}
+
+kernel_arguments() {
+	local -a words=(console=ttyS0 panic=-1 oops=panic printk.devkmsg=on
+		rcupdate.rcu_cpu_stall_timeout=60)
+	if ((${#dimms[@]})); then
+		# As movable memory, so that it can be taken out again.
+		words+=(memhp_default_state=online_movable)
+	fi
+	printf '%s %s' "${words[*]}" "$append"
+}
+
+# watch_guest DIR: follows the guest to its end. Sets `verdict` to what it said last on the control
+# channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine just stopped.
+watch_guest() {
+	local dir=$1 line start=$SECONDS limit=$((SECONDS + ready_limit)) what
+	verdict=
+	what="the guest was not ready after $ready_limit s"
+	((timeout < ready_limit)) && limit=$((SECONDS + timeout))
+	while :; do
+		if read -r -t 0.2 -u "$ctl_fd" line; then
+			case $line in
+			ready)
+				limit=$((start + timeout))
+				what="the command had not ended after $timeout s" ;;
+			*)
+				verdict=$line
+				limit=$((SECONDS + power_off_limit))
+				what="the guest did not power off" ;;
+			esac
+			continue
+		fi
+		if ! kill -0 "$qemu_pid" 2>/dev/null; then
+			# What was written before the end may still be in the channel.
+			while read -r -t 0.05 -u "$ctl_fd" line; do
+				[[ $line == ready ]] || verdict=$line
+			done
+			return
+		fi
+		if ((SECONDS >= limit)); then
+			verdict="timeout $what"
+			return
+		fi
+	done
+}
+
+# complaints LOG: the lines that fail a run, each with a little of what follows.
+complaints() {
+	tr -d '\r' <"$1" | grep -aE -- "${kernel_complaint//\\$'\n'/}" | grep -avE "$kernel_harmless"
+}
+
+show_complaints() {
+	say "the guest's kernel complained:"
+	tr -d '\r' <"$1" | grep -aE -A 12 -- "${kernel_complaint//\\$'\n'/}" | head -n 60 >&2
+}
+
+show_last_lines() {
+	say "last lines of the guest's log:"
+	tr -d '\r' <"$1" | tail -n 20 >&2
+}
+
+# ---- acceleration ----
+
+# KVM only where it is proven: /dev/kvm can exist and abort, or hang the guest without a word.
+choose_accel() {
+	local answer
+	if [[ ${MOVEPHYS_ACCEL:-} ]]; then
+		[[ $MOVEPHYS_ACCEL == kvm || $MOVEPHYS_ACCEL == tcg ]] ||
+			usage_error "MOVEPHYS_ACCEL: kvm or tcg, not $MOVEPHYS_ACCEL"
+		accel=$MOVEPHYS_ACCEL
+		return
+	fi
+	accel=tcg
+	[[ -r /dev/kvm && -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo || return 0
+	answer=$cache/accel-$({ uname -r; grep -m1 'model name' /proc/cpuinfo
+		qemu-system-x86_64 --version; } | digest)
+	[[ -f $answer ]] || try_kvm "$answer"
+	accel=$(<"$answer")
+}
+
+try_kvm() {
+	local answer=$1 dir=$run_dir/trial found=tcg verdict nodes=1 mem=512M smp=1 append=
+	local timeout=$kvm_trial_limit accel=kvm ctl_fd
+	local -a copies=() dimms=() machine accelerator
+	say "trying KVM"
+	mkdir "$dir"
+	make_run_image "$dir/image" '' true
+	machine_arguments
+	accel_arguments
+	make_channels "$dir"
+	cat "$dir/out" >/dev/null &
+	cat "$dir/err" >/dev/null &
+	start_qemu "$dir/image" "$dir" "$(kernel_arguments)"
+	watch_guest "$dir"
+	kill_qemu
+	exec {ctl_fd}>&-
+	[[ $verdict == "exit 0" ]] && found=kvm
+	[[ $found == kvm ]] || say "KVM does not work here, using software emulation"
+	printf '%s\n' "$found" >"$answer"
+	rm -rf "$dir"
+}
+
+# make_channels DIR: pipes for what the guest says; `ctl_fd` reads the control channel.
+make_channels() {
+	mkfifo "$1/ctl" "$1/out" "$1/err"
+	: >"$1/log"
+	exec {ctl_fd}<>"$1/ctl"
+}
