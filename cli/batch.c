@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From ranges to arrays of pages. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "input.h"
+
+static unsigned int page_shift(void)
+{
+	return (unsigned int)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
+}
+
+static void start_record(struct feed *feed, unsigned int shift)
+{
+	const struct mpp_record *record = &feed->records[feed->pos];
+
+	feed->next_page = record->addr >> shift;
+	feed->last_page = (record->addr + (record->size_bytes - 1)) >> shift;
+	feed->in_record = true;
+}
+
+/*
+ * After the first call that names any page of a huge page, its old addresses
+ * name nothing: so a batch ends between huge pages, not inside one.
+ */
+static bool is_full(const struct batch *batch, uint64_t next_page, unsigned int shift)
+{
+	uint64_t last_page;
+
+	if (batch->nr < BATCH_PAGES)
+		return false;
+	if (batch->nr == BATCH_MAX)
+		return true;
+	last_page = batch->pages[batch->nr - 1] >> shift;
+	return last_page / BATCH_SLACK != next_page / BATCH_SLACK;
+}
+
+/* Adds the pages of the current record; false when the batch is full before its end. */
+static bool take_record(struct feed *feed, struct batch *batch, unsigned int shift)
+{
+	while (!is_full(batch, feed->next_page, shift)) {
+		batch->pages[batch->nr++] = feed->next_page << shift;
+		if (feed->next_page++ == feed->last_page) {
+			feed->in_record = false;
+			feed->pos++;
+			return true;
+		}
+	}
+	return false;
+}
+
+int batch_fill(struct input *in, struct batch *batch)
+{
+	struct feed *feed = input_feed(in);
+	unsigned int shift = page_shift();
+	int nr;
+
+	batch->nr = 0;
+	while (feed->end == 1) {
+		if (feed->pos == feed->nr) {
+			/* What is there must not wait for what may come. */
+			if (batch->nr && !input_ready(in))
+				return 1;
+			nr = input_read(in, ARRAY_SIZE(feed->records), feed->records);
+			if (nr <= 0) {
+				feed->end = nr;
+				break;
+			}
+			feed->pos = 0;
+			feed->nr = (size_t)nr;
+		}
+		if (!feed->in_record)
+			start_record(feed, shift);
+		if (!take_record(feed, batch, shift))
+			return 1;
+	}
+	return feed->end;
+}

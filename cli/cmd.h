@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the subcommands share. */
+#ifndef MOVEPHYS_CMD_H
+#define MOVEPHYS_CMD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <movephys.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+enum exit_status {
+	EXIT_DONE = 0,
+	EXIT_MISSED = 1,	/* refused or retryable pages are left */
+	EXIT_USAGE = 2,		/* bad input, or this machine cannot */
+	EXIT_SIGNAL = 128,	/* plus the signal's number */
+};
+
+struct command {
+	const char *name;
+	const char *summary;
+	const char *help;
+	int (*run)(int argc, char **argv);
+};
+
+extern const struct command cmd_info;
+extern const struct command cmd_move;
+extern const struct command cmd_pagemap;
+extern const struct command cmd_where;
+
+/* message.c: to stderr, with the command's name in front. */
+void message_set_command(const char *name);
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Complains, points to --help, and returns EXIT_USAGE. */
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* For getopt_long()'s '?' and ':': names the offending argument. */
+int option_error(int argc, char **argv, int opt);
+/* @status, or EXIT_USAGE when standard output could not be written. */
+int finish_output(int status);
+/* True once writing to standard output has failed: stop producing. */
+bool output_is_broken(void);
+
+/* units.c */
+int parse_count(const char *text, uint64_t max, uint64_t *count);
+const char *format_bytes(uint64_t bytes, char *text, size_t size);
+#define BYTES_TEXT_MAX	32
+
+/* nodes.c: node sets in libnuma's syntax; complains and returns false when bad. */
+struct bitmask;
+bool nodes_parse(const char *option, const char *text, struct bitmask **nodes);
+bool nodes_contain(const struct bitmask *nodes, int node);
+void nodes_free(struct bitmask *nodes);
+/* The one node of @text, which must have memory. */
+bool node_parse_target(const char *option, const char *text, int *node);
+
+/* door.c: complains with the way out when no door opens. */
+bool door_open(struct mpp_ctx **ctx);
+/* What keeps a door shut, in a few words, and what helps (may be ""). */
+void door_explain(enum mpp_door door, int err, const char **why, const char **remedy);
+bool has_sys_admin(void);
+
+/* interrupt.c: SIGINT and SIGTERM end the work between two batches. */
+void interrupt_catch(void);
+/* The signal that came, or 0. */
+int interrupt_seen(void);
+/* A signal also wakes a read that waits in @src; NULL for none. */
+void interrupt_cancels(struct mpp_source *src);
+
+/* input.c: addresses from arguments, files and standard input. */
+struct input;
+/* Checks every argument before the first is used; complains and returns NULL. */
+struct input *input_open(int nr_args, char **args, unsigned int text_flags, bool strict);
+void input_close(struct input *in);
+/* Bad lines so far; each was complained about. */
+uint64_t input_nr_bad(const struct input *in);
+
+/* batch.c: from ranges to arrays of pages. */
+#define BATCH_PAGES	4096
+#define BATCH_SLACK	512	/* so that a huge page is never cut in two */
+#define BATCH_MAX	(BATCH_PAGES + BATCH_SLACK)
+
+struct batch {
+	size_t nr;
+	uint64_t pages[BATCH_MAX];
+};
+
+/*
+ * Fills @batch with pages until it is full or the input would wait.  1: go on
+ * with what is there and come back; 0: these are the last; negative: give up
+ * (the reason was told), @batch holds what came before.
+ */
+int batch_fill(struct input *in, struct batch *batch);
+
+/* tally.c: pages counted by outcome. */
+enum outcome {
+	OUTCOME_MOVED,
+	OUTCOME_WOULD_MOVE,
+	OUTCOME_ALREADY,
+	OUTCOME_ELSEWHERE,	/* not on a node of --from */
+	OUTCOME_NOT_REACHED,	/* interrupted before */
+	NR_OUTCOMES,
+};
+
+#define TALLY_ERRNO_MAX	256
+
+struct tally_pair {
+	int from, to;
+	uint64_t nr_pages;
+};
+
+struct tally {
+	uint64_t nr_entries;
+	uint64_t outcomes[NR_OUTCOMES];
+	uint64_t errors[TALLY_ERRNO_MAX];
+	struct tally_pair *pairs;
+	size_t nr_pairs;
+	uint64_t kernel_ns;
+};
+
+const char *outcome_name(enum outcome outcome);
+void tally_outcome(struct tally *tally, enum outcome outcome);
+void tally_error(struct tally *tally, int status);
+void tally_pair(struct tally *tally, int from, int to);
+uint64_t tally_kind(const struct tally *tally, enum mpp_status_kind kind);
+void tally_print_errors(const struct tally *tally);
+void tally_free(struct tally *tally);
+
+struct json_object;
+struct json_object *tally_errors_json(const struct tally *tally);
+/* Prints and frees @object; one line unless @pretty. */
+void json_print(struct json_object *object, bool pretty);
+
+/* progress.c: on standard error, when that is a terminal. */
+void progress_show(const struct tally *tally);
+void progress_clear(void);
+
+uint64_t clock_ns(void);
+
+#endif /* MOVEPHYS_CMD_H */

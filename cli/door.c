@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Opening a door, and saying why it stays shut. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+
+#define CAP_SYS_ADMIN_BIT	21
+
+bool has_sys_admin(void)
+{
+	unsigned long long caps = 0;
+	char line[256];
+	FILE *status = fopen("/proc/self/status", "re");
+
+	if (!status)
+		return geteuid() == 0;
+	while (fgets(line, sizeof(line), status))
+		if (!strncmp(line, "CapEff:", 7))
+			caps = strtoull(line + 7, NULL, 16);
+	fclose(status);
+	return caps >> CAP_SYS_ADMIN_BIT & 1;
+}
+
+void door_explain(enum mpp_door door, int err, const char **why, const char **remedy)
+{
+	bool is_device = door == MPP_DOOR_DEVICE;
+
+	*remedy = "";
+	switch (err) {
+	case 0:
+		*why = "open";
+		break;
+	case -ENOSYS:
+		*why = is_device ? "the module is not loaded (no /dev/move_phys_pages)" :
+		       "this kernel does not carry the system call";
+		if (is_device)
+			*remedy = "modprobe move_phys_pages";
+		break;
+	case -EPERM:
+		*why = "CAP_SYS_ADMIN in the initial user namespace is needed";
+		*remedy = has_sys_admin() ? "run it outside the container" : "run it as root (sudo)";
+		break;
+	case -ENODEV:
+		*why = "/dev/move_phys_pages is not this module's device";
+		break;
+	default:
+		*why = strerror(-err);
+		break;
+	}
+}
+
+bool door_open(struct mpp_ctx **ctx)
+{
+	const char *why, *remedy;
+	int err = mpp_open(MPP_DOOR_AUTO, ctx);
+
+	if (!err)
+		return true;
+	if (err == -ENOSYS && !has_sys_admin()) {
+		complain("this kernel has neither the system call nor /dev/move_phys_pages; "
+			 "as root: modprobe move_phys_pages");
+		return false;
+	}
+	if (err == -ENOSYS) {
+		complain("this kernel has neither the system call nor /dev/move_phys_pages; "
+			 "run: modprobe move_phys_pages (`movephys info` tells more)");
+		return false;
+	}
+	door_explain(MPP_DOOR_AUTO, err, &why, &remedy);
+	complain("%s%s%s", why, *remedy ? ": " : "", remedy);
+	return false;
+}

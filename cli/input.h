@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Between input.c and batch.c. */
+#ifndef MOVEPHYS_INPUT_H
+#define MOVEPHYS_INPUT_H
+
+#include "cmd.h"
+
+/*
+ * The next records.  Their number; 0 at the end; -EBADMSG when a bad line ends
+ * it (--strict); -ECANCELED on a signal; else what reading failed with.
+ * Everything but a signal was complained about.
+ */
+int input_read(struct input *in, size_t nr_max, struct mpp_record *records);
+/* Whether input_read() would return without waiting. */
+bool input_ready(struct input *in);
+
+/* batch.c's place in the records, kept here so that it ends with the input. */
+struct feed {
+	struct mpp_record records[512];
+	size_t pos, nr;
+	uint64_t next_page;	/* frame number within records[pos] */
+	uint64_t last_page;
+	bool in_record;
+	int end;		/* 1 while there is more; else batch_fill()'s last answer */
+};
+
+struct feed *input_feed(struct input *in);
+
+#endif /* MOVEPHYS_INPUT_H */

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Node sets, in the syntax of numactl(8): 0, 0,2, 0-3, !1, all. */
+#include <ctype.h>
+#include <numa.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cmd.h"
+
+/* What libnuma has to say about a node string; it would print it otherwise. */
+static char numa_said[128];
+
+void numa_warn(int number, char *fmt, ...)
+{
+	va_list args;
+
+	(void)number;
+	va_start(args, fmt);
+	vsnprintf(numa_said, sizeof(numa_said), fmt, args);
+	va_end(args);
+	numa_said[strcspn(numa_said, "\n")] = '\0';
+}
+
+bool nodes_parse(const char *option, const char *text, struct bitmask **nodes)
+{
+	struct bitmask *mask;
+
+	if (numa_available() < 0) {
+		complain("%s %s: this kernel has no NUMA support", option, text);
+		return false;
+	}
+	/* libnuma takes an empty string for "no nodes" and "+0" as relative to a cpuset. */
+	if (!*text || strchr(text, '+')) {
+		complain("%s \"%s\": not a node set, such as 0, 0-2 or 1,3", option, text);
+		return false;
+	}
+	numa_said[0] = '\0';
+	mask = numa_parse_nodestring_all(text);
+	if (!mask) {
+		complain("%s %s: not a node of this machine, or not a node set such as 0, 0-2 "
+			 "or 1,3%s%s%s", option, text, *numa_said ? " (" : "", numa_said,
+			 *numa_said ? ")" : "");
+		return false;
+	}
+	*nodes = mask;
+	return true;
+}
+
+bool nodes_contain(const struct bitmask *nodes, int node)
+{
+	return node >= 0 && (unsigned int)node < nodes->size &&
+	       numa_bitmask_isbitset(nodes, (unsigned int)node);
+}
+
+void nodes_free(struct bitmask *nodes)
+{
+	if (nodes)
+		numa_bitmask_free(nodes);
+}
+
+bool node_parse_target(const char *option, const char *text, int *node)
+{
+	struct bitmask *nodes;
+	int found = -1;
+	bool one;
+
+	if (!nodes_parse(option, text, &nodes))
+		return false;
+	one = numa_bitmask_weight(nodes) == 1;
+	for (unsigned int i = 0; i < nodes->size; i++)
+		if (numa_bitmask_isbitset(nodes, i))
+			found = (int)i;
+	nodes_free(nodes);
+	if (!one) {
+		complain("%s %s: exactly one node is wanted", option, text);
+		return false;
+	}
+	if (numa_node_size64(found, NULL) <= 0) {
+		complain("%s %s: node %d has no memory", option, text, found);
+		return false;
+	}
+	*node = found;
+	return true;
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libmovephys: move the contents of pages, named by physical address, between
+ * NUMA nodes.
+ *
+ * Conventions, for every call here:
+ *  - Failure is a negative errno value; move_phys_pages() alone sets errno and
+ *    returns -1, as a system call wrapper does.
+ *  - Results come through the last arguments, which failure leaves untouched.
+ *  - Handles are opaque, made with a reference count of one.  A context may be
+ *    used by any number of threads at a time; a source by one at a time, except
+ *    for mpp_source_cancel(), which any thread or signal handler may call.
+ *  - Nothing is printed, and the library never ends the process.
+ *  - Structures whose first member is `size` grow at their end: set it to
+ *    sizeof(the structure) and the rest to zero.
+ */
+#ifndef MOVEPHYS_H
+#define MOVEPHYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Flags of a move; the same values as <linux/move_phys_pages.h>. */
+#ifndef MPOL_MF_MOVE
+#define MPOL_MF_MOVE		(1<<1)	/* only pages mapped by one process (the default) */
+#endif
+#ifndef MPOL_MF_MOVE_ALL
+#define MPOL_MF_MOVE_ALL	(1<<2)	/* pages shared by several processes too */
+#endif
+#ifndef MPP_MF_UNMAPPED
+#define MPP_MF_UNMAPPED		(1 << 16) /* page and swap cache that nobody maps too */
+#define MPP_MF_IGNORE_MEMPOLICY	(1 << 17) /* do not ask MPOL_BIND; cpusets still decide */
+#define MPP_MF_DRY_RUN		(1 << 18) /* run every check, move nothing */
+#define MPP_MF_SYNC		(1 << 19) /* may wait for locked pages and writeback */
+#define MPP_MF_RECLAIM		(1 << 20) /* may reclaim on the target to make room */
+#define MPP_MF_NEW_PAGES	(1 << 21) /* new_pages is valid */
+#endif
+
+/*
+ * The drop-in call, with the arguments of the proposed system call.
+ *
+ * Returns 0 when every page is on its target node, a positive number of pages
+ * that are not (for a query, nodes == NULL: that have a negative status), or
+ * -1 with errno set.  errno is ENOSYS when this kernel has neither the system
+ * call nor the device; the other values are those of the kernel: EPERM,
+ * EINVAL, EFAULT, EINTR.
+ *
+ * The door is opened at the first call and kept for the process and its
+ * children; failing to open one is not remembered, so loading the module later
+ * helps.  Any thread may call at any time.
+ */
+long move_phys_pages(unsigned long nr_pages, const uint64_t *pages, const int *nodes,
+		     int *status, int flags, uint64_t *new_pages);
+
+/* Doors: how the kernel is reached. */
+
+enum mpp_door {
+	MPP_DOOR_AUTO,		/* the system call, else the device */
+	MPP_DOOR_SYSCALL,	/* a kernel that carries the patch series */
+	MPP_DOOR_DEVICE,	/* /dev/move_phys_pages: the module is loaded */
+};
+
+struct mpp_ctx;
+
+/*
+ * Opens a door.  -ENOSYS: this kernel has no such door (for MPP_DOOR_AUTO: none
+ * at all); -EPERM: there is one, but the caller lacks CAP_SYS_ADMIN in the
+ * initial user namespace; -ENODEV: what is at /dev/move_phys_pages is something
+ * else; -EINVAL: no door has this number.
+ */
+int mpp_open(enum mpp_door door, struct mpp_ctx **ctx);
+struct mpp_ctx *mpp_ref(struct mpp_ctx *ctx);
+/* Drops a reference and closes the door with the last; always returns NULL. */
+struct mpp_ctx *mpp_unref(struct mpp_ctx *ctx);
+
+/* The door that MPP_DOOR_AUTO chose, and the name of a door ("device"). */
+enum mpp_door mpp_ctx_door(const struct mpp_ctx *ctx);
+const char *mpp_door_name(enum mpp_door door);
+
+/* 0 when the door would open, else what mpp_open() would return. */
+int mpp_door_probe(enum mpp_door door);
+
+struct mpp_request {
+	size_t size;		/* sizeof(struct mpp_request) */
+	int flags;		/* MPOL_MF_*, MPP_MF_*; MPP_MF_NEW_PAGES is set for you */
+	int reserved;		/* 0 */
+	size_t nr_pages;	/* entries in each array, at most INT_MAX */
+	const uint64_t *pages;	/* physical byte addresses, any byte of the page */
+	const int *nodes;	/* target nodes; NULL only asks where the pages are */
+	int *status;		/* receives node or negative errno, for each entry reached */
+	uint64_t *new_pages;	/* NULL, or receives where the contents are now */
+};
+
+/*
+ * One call to the kernel.  Returns the number of entries that are not on their
+ * target node, or a negative errno when the call as a whole failed; after
+ * -EINTR and -EFAULT the entries dealt with so far have their status.
+ */
+int mpp_move(struct mpp_ctx *ctx, const struct mpp_request *req);
+
+/*
+ * Asks on which node each page is; moves nothing.  Returns the number of
+ * negative statuses, or a negative errno.
+ */
+int mpp_query(struct mpp_ctx *ctx, size_t nr_pages, const uint64_t *pages, int *status);
+
+/* What a status means. */
+
+enum mpp_status_kind {
+	MPP_STATUS_OK,		/* the contents are on the node */
+	MPP_STATUS_STALE,	/* no user's page is at this address (any more) */
+	MPP_STATUS_UNMOVABLE,	/* a user's page of a kind that cannot be moved */
+	MPP_STATUS_REFUSED,	/* could move, but a rule or a lack of room forbids it */
+	MPP_STATUS_RETRY,	/* a later try may work */
+};
+
+enum mpp_status_kind mpp_status_kind(int status);
+/* "ok" or the errno's name, such as "EBUSY"; "?" for one this call never gives. */
+const char *mpp_status_name(int status);
+/* One line that says what the status means for a page. */
+const char *mpp_status_text(int status);
+
+/* Sources: whatever yields physical addresses, one record type for all. */
+
+enum mpp_source_id {
+	MPP_SOURCE_TEXT = 1,	/* lines of text */
+	MPP_SOURCE_PAGEMAP = 2,	/* /proc/PID/pagemap */
+};
+
+struct mpp_record {
+	uint64_t addr;		/* physical byte address */
+	uint64_t size_bytes;	/* length of the range; 1 when only a page is named */
+	double weight;		/* heat; 1 where the source has no measure of it */
+	uint64_t time_ns;	/* CLOCK_MONOTONIC of the observation; 0 when unknown */
+	uint32_t source;	/* enum mpp_source_id */
+	uint32_t reserved;	/* 0 */
+};
+
+struct mpp_source;
+
+struct mpp_source *mpp_source_ref(struct mpp_source *src);
+/* Drops a reference and frees with the last; always returns NULL. */
+struct mpp_source *mpp_source_unref(struct mpp_source *src);
+
+/*
+ * Fetches up to @nr_max records, waiting where the source waits.  Returns how
+ * many were stored (0: there are no more), or a negative errno, with
+ * mpp_source_error() telling the rest.  -ECANCELED after mpp_source_cancel();
+ * -EINTR when a signal arrived.  A source says in its own text below which
+ * errors may be followed by more records.
+ */
+int mpp_source_read(struct mpp_source *src, size_t nr_max, struct mpp_record *records);
+
+/*
+ * 1 when mpp_source_read() would return at once, 0 when it would wait: the time
+ * to act on what one has.
+ */
+int mpp_source_ready(struct mpp_source *src);
+
+/* Makes the running and every later read of @src return -ECANCELED. */
+void mpp_source_cancel(struct mpp_source *src);
+
+/*
+ * What the last failed read had to say, for a person: names the file and the
+ * line.  Free of control characters.  Valid until the next call with @src.
+ */
+const char *mpp_source_error(const struct mpp_source *src);
+
+/*
+ * The virtual address of record @index of the last read.  -ENOTSUP: the source
+ * has none; -ERANGE: there was no such record.
+ */
+int mpp_source_va(const struct mpp_source *src, size_t index, uint64_t *va);
+
+/* Source: addresses as text. */
+
+/*
+ * One address or range per line: `0xADDR`, `0xSTART-0xEND` (END is the first
+ * byte after it, as in /proc/PID/maps), `0xSTART+SIZE` (0x..., or decimal with
+ * an optional k, M, G or T).  `#` starts a comment; blank lines are skipped.  A
+ * number without 0x is refused, because nobody can tell an address from a frame
+ * number; with MPP_TEXT_PFN all numbers count frames, and 0x is optional.
+ *
+ * A read that meets a bad line returns -EBADMSG; the next one goes on behind it.
+ */
+#define MPP_TEXT_PFN	(1u << 0)	/* frame numbers, not byte addresses */
+
+int mpp_text_open(const char *path, unsigned int flags, struct mpp_source **src);
+/* @fd stays the caller's; @name is what error texts call it. */
+int mpp_text_open_fd(int fd, const char *name, unsigned int flags, struct mpp_source **src);
+
+/*
+ * Parses one address or range of @len bytes.  -EBADMSG when it is none, and
+ * then *@why, unless NULL, says why in a few words (static text).
+ */
+int mpp_address_parse(const char *text, size_t len, unsigned int flags, const char **why,
+		      struct mpp_record *record);
+
+/* Source: the pages of a process, through /proc/PID/pagemap. */
+
+#define MPP_PAGEMAP_PER_PAGE	(1u << 0)	/* one record per page: merge nothing */
+
+struct mpp_pagemap_options {
+	size_t size;		/* sizeof(struct mpp_pagemap_options) */
+	pid_t pid;
+	unsigned int flags;	/* MPP_PAGEMAP_* */
+	uint64_t va_start;	/* only virtual addresses from here ... */
+	uint64_t va_end;	/* ... to below here; 0 for no limit */
+};
+
+/*
+ * Present pages only, in order of virtual address.  Pages that follow one
+ * another both virtually and physically make one record, so a huge page is one.
+ * Opening or reading gives -ESRCH when the process is gone, and -EPERM when
+ * the caller may not see frame numbers (CAP_SYS_ADMIN in the initial user
+ * namespace, and permission to look into the process); both are final.
+ */
+int mpp_pagemap_open(const struct mpp_pagemap_options *options, struct mpp_source **src);
+
+/* Which node a physical address belongs to, by the machine's memory map. */
+
+struct mpp_nodemap;
+
+/*
+ * Reads the map from sysfs and /proc/zoneinfo, once.  Needs no privilege on
+ * most systems; -ENOENT when the kernel shows neither.
+ */
+int mpp_nodemap_open(struct mpp_nodemap **map);
+/* Frees the map; always returns NULL. */
+struct mpp_nodemap *mpp_nodemap_free(struct mpp_nodemap *map);
+/* The node, or -ENXIO when no online memory is there. */
+int mpp_nodemap_node(const struct mpp_nodemap *map, uint64_t addr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MOVEPHYS_H */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the library's own files share, and the unit tests reach; not installed. */
+#ifndef MOVEPHYS_INTERNAL_H
+#define MOVEPHYS_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <movephys.h>
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member) \
+	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+/* Where the kernel shows itself; tests point these at recorded trees. */
+struct mpp_roots {
+	const char *proc;	/* "/proc" */
+	const char *sys;	/* "/sys" */
+	const char *device;	/* "/dev/move_phys_pages" */
+};
+
+extern const struct mpp_roots mpp_default_roots;
+
+struct mpp_ctx;
+
+/* One door: a way to reach the kernel (or, one day, to do without it). */
+struct mpp_door_ops {
+	enum mpp_door id;
+	const char *name;
+	/* -ENOSYS when this kernel has no such door. */
+	int (*open)(struct mpp_ctx *ctx, const struct mpp_roots *roots);
+	void (*close)(struct mpp_ctx *ctx);
+	/* @flags is complete; the other answers are mpp_move()'s. */
+	int (*move)(struct mpp_ctx *ctx, const struct mpp_request *req, int flags);
+};
+
+struct mpp_ctx {
+	atomic_int refs;
+	const struct mpp_door_ops *door;
+	union {
+		int fd;
+		long syscall_nr;
+	};
+	struct mpp_ctx *abandoned_next;	/* dropin.c's list of contexts it gave up */
+};
+
+extern const struct mpp_door_ops mpp_door_syscall;
+extern const struct mpp_door_ops mpp_door_device;
+
+int mpp_open_at(enum mpp_door door, const struct mpp_roots *roots, struct mpp_ctx **ctx);
+
+/*
+ * 0 when a caller's structure of @size bytes can be read as one of @known: not
+ * smaller, and nothing set beyond what is known.
+ */
+int mpp_struct_check(const void *object, size_t size, size_t known);
+
+#define MPP_ERROR_TEXT_MAX	256
+
+struct mpp_source_ops {
+	int (*read)(struct mpp_source *src, size_t nr_max, struct mpp_record *records);
+	int (*ready)(struct mpp_source *src);				/* NULL: always */
+	int (*va)(const struct mpp_source *src, size_t index, uint64_t *va);	/* NULL: has none */
+	void (*free)(struct mpp_source *src);
+};
+
+/* Embedded at the start of each source. */
+struct mpp_source {
+	atomic_int refs;
+	atomic_bool cancelled;
+	int cancel_fd;		/* readable once cancelled, to wake a wait; -1 for none */
+	const struct mpp_source_ops *ops;
+	char error[MPP_ERROR_TEXT_MAX];
+};
+
+void mpp_source_init(struct mpp_source *src, const struct mpp_source_ops *ops);
+bool mpp_source_is_cancelled(const struct mpp_source *src);
+void mpp_source_set_error(struct mpp_source *src, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+int mpp_pagemap_open_at(const char *proc, const struct mpp_pagemap_options *options,
+			struct mpp_source **src);
+int mpp_nodemap_open_at(const struct mpp_roots *roots, struct mpp_nodemap **map);
+
+unsigned int mpp_page_shift(void);
+
+/* Reads a small file whole and terminates it; the length, or a negative errno. */
+int mpp_read_file(const char *path, size_t max_bytes, char *text);
+
+#endif /* MOVEPHYS_INTERNAL_H */

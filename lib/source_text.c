@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Addresses from lines of text: a file, a pipe, a terminal.  Memory is constant. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define BUFFER_BYTES	65536
+#define LINE_MAX_BYTES	4096
+#define EXCERPT_BYTES	40
+
+struct text_source {
+	struct mpp_source base;
+	char *name;
+	unsigned int flags;
+	int fd;
+	bool owns_fd;
+	bool at_eof;
+	bool skipping;		/* inside a line that was too long */
+	uint64_t line;		/* of the last line taken, from 1 */
+	size_t pos, end;	/* unread bytes of @buffer */
+	char buffer[BUFFER_BYTES];
+};
+
+static struct text_source *to_text(struct mpp_source *src)
+{
+	return container_of(src, struct text_source, base);
+}
+
+static void text_free(struct mpp_source *src)
+{
+	struct text_source *text = to_text(src);
+
+	if (text->owns_fd)
+		close(text->fd);
+	free(text->name);
+	free(text);
+}
+
+static bool has_line(const struct text_source *text)
+{
+	return text->at_eof || memchr(text->buffer + text->pos, '\n', text->end - text->pos);
+}
+
+/* 1 when a read(2) would not wait, 0 when it would; waits for that with @timeout_ms -1. */
+static int wait_input(struct text_source *text, int timeout_ms)
+{
+	struct pollfd fds[2] = {
+		{ .fd = text->fd, .events = POLLIN },
+		{ .fd = text->base.cancel_fd, .events = POLLIN },
+	};
+	int nr = poll(fds, ARRAY_SIZE(fds), timeout_ms);
+
+	if (nr < 0)
+		return -errno;
+	return nr > 0;
+}
+
+static int text_ready(struct mpp_source *src)
+{
+	struct text_source *text = to_text(src);
+
+	/* A signal or a failed poll is for the read to report. */
+	return has_line(text) || wait_input(text, 0) != 0;
+}
+
+/* Gets more bytes behind those that are left; -errno, or 0 also at the end. */
+static int refill(struct text_source *text)
+{
+	ssize_t len;
+	int err;
+
+	memmove(text->buffer, text->buffer + text->pos, text->end - text->pos);
+	text->end -= text->pos;
+	text->pos = 0;
+
+	err = wait_input(text, -1);
+	if (mpp_source_is_cancelled(&text->base))
+		return -ECANCELED;
+	if (err < 0)
+		return err;
+	len = read(text->fd, text->buffer + text->end, sizeof(text->buffer) - text->end);
+	if (len < 0) {
+		err = -errno;
+		if (err != -EINTR && err != -EAGAIN)
+			mpp_source_set_error(&text->base, "%s: %s", text->name, strerror(-err));
+		return err;
+	}
+	text->end += (size_t)len;
+	text->at_eof = len == 0;
+	return 0;
+}
+
+static int bad_line(struct text_source *text, const char *line, size_t len, const char *why)
+{
+	char excerpt[EXCERPT_BYTES + 1];
+	size_t shown = len < EXCERPT_BYTES ? len : EXCERPT_BYTES;
+
+	for (size_t i = 0; i < shown; i++)
+		excerpt[i] = line[i] >= ' ' && line[i] < 0x7f ? line[i] : '?';
+	excerpt[shown] = '\0';
+	mpp_source_set_error(&text->base, "%s:%llu: \"%s%s\": %s", text->name,
+			     (unsigned long long)text->line, excerpt, shown < len ? "..." : "",
+			     why);
+	return -EBADMSG;
+}
+
+/* 1 and a record, 0 for a line that holds none, or -EBADMSG. */
+static int parse_line(struct text_source *text, const char *line, size_t len,
+		      struct mpp_record *record)
+{
+	const char *comment, *why;
+
+	if (len > LINE_MAX_BYTES)
+		return bad_line(text, line, len, "the line is longer than 4096 bytes");
+	if (memchr(line, '\0', len))
+		return bad_line(text, line, len, "a zero byte: this is not text");
+	comment = memchr(line, '#', len);
+	if (comment)
+		len = (size_t)(comment - line);
+	while (len && strchr(" \t\r", line[len - 1]))
+		len--;
+	while (len && strchr(" \t", *line)) {
+		line++;
+		len--;
+	}
+	if (!len)
+		return 0;
+	if (mpp_address_parse(line, len, text->flags, &why, record))
+		return bad_line(text, line, len, why);
+	return 1;
+}
+
+/*
+ * Takes one whole line out of the buffer.  @records_held: a bad line is left
+ * in place when the caller has records to hand over first.
+ * 2 when the buffer holds no whole line, else as parse_line().
+ */
+static int take_line(struct text_source *text, bool records_held, struct mpp_record *record)
+{
+	char *line = text->buffer + text->pos;
+	size_t avail = text->end - text->pos;
+	char *newline = memchr(line, '\n', avail);
+	size_t len = newline ? (size_t)(newline - line) : avail;
+	int result;
+
+	if (text->skipping) {
+		text->skipping = !newline && !text->at_eof;
+		text->pos += newline ? len + 1 : len;
+		return newline ? 0 : 2;
+	}
+	if (!newline && avail <= LINE_MAX_BYTES && !text->at_eof)
+		return 2;
+	if (!avail)
+		return 2;
+
+	text->line++;
+	result = parse_line(text, line, len, record);
+	if (result < 0 && records_held) {
+		text->line--;
+		return result;
+	}
+	text->skipping = !newline && !text->at_eof;
+	text->pos += newline ? len + 1 : len;
+	return result;
+}
+
+static int text_read(struct mpp_source *src, size_t nr_max, struct mpp_record *records)
+{
+	struct text_source *text = to_text(src);
+	size_t nr = 0;
+	int result;
+
+	while (nr < nr_max) {
+		result = take_line(text, nr > 0, &records[nr]);
+		if (result == 1) {
+			nr++;
+		} else if (result < 0) {
+			return nr ? (int)nr : result;
+		} else if (result == 2) {
+			if (text->at_eof)
+				break;
+			/* What is there must not wait for what may come. */
+			if (nr && !wait_input(text, 0))
+				break;
+			result = refill(text);
+			if (result < 0)
+				return nr && result != -ECANCELED ? (int)nr : result;
+		}
+	}
+	return (int)nr;
+}
+
+static const struct mpp_source_ops text_ops = {
+	.read = text_read,
+	.ready = text_ready,
+	.free = text_free,
+};
+
+int mpp_text_open_fd(int fd, const char *name, unsigned int flags, struct mpp_source **src)
+{
+	struct text_source *text;
+	int err;
+
+	if (flags & ~MPP_TEXT_PFN)
+		return -EINVAL;
+	text = malloc(sizeof(*text));
+	if (!text)
+		return -ENOMEM;
+	memset(text, 0, offsetof(struct text_source, buffer));
+	mpp_source_init(&text->base, &text_ops);
+	text->fd = fd;
+	text->flags = flags;
+	text->name = strdup(name);
+	if (!text->name) {
+		err = -ENOMEM;
+		goto err_free_text;
+	}
+	text->base.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (text->base.cancel_fd < 0) {
+		err = -errno;
+		goto err_free_name;
+	}
+	*src = &text->base;
+	return 0;
+
+err_free_name:
+	free(text->name);
+err_free_text:
+	free(text);
+	return err;
+}
+
+int mpp_text_open(const char *path, unsigned int flags, struct mpp_source **src)
+{
+	struct mpp_source *new;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = mpp_text_open_fd(fd, path, flags, &new);
+	if (err) {
+		close(fd);
+		return err;
+	}
+	to_text(new)->owns_fd = true;
+	*src = new;
+	return 0;
+}
