@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # Debian packages, resolved when they are fetched: the host's own apt state first, and where that
 # does not know a package, a private state made from the host's mirror and keyring. The host's
@@ -21,15 +21,10 @@ apt_mirror() {
 		printf '%s%s\n' "${MOVEPHYS_MIRROR%/}" "${1:-}"
 		return
 	fi
-	while read -r uri; do
-		uri=${uri%/}
-		if [[ ${uri##*/} == "$wanted" ]]; then
-			printf '%s\n' "$uri"
-			return
-		fi
 	# shellcheck disable=SC2016 # apt expands it
-	done < <(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null)
-	return 1
+	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		sed 's|/*$||' | grep -E "/$wanted$" | head -n 1)
+	[[ $uri ]] && printf '%s\n' "$uri"
 }
 
 apt_keyring() {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # What every part of the testbed uses: how it speaks, how it ends, where it keeps things.
 
@@ -46,7 +46,8 @@ locked() {
 	shift
 	(
 		exec 9>"$cache/lock/$name" || die "$EXIT_MISSING" "cannot lock $cache/lock/$name"
-		if ! flock -n 9; then
+		# Short waits are not worth a word.
+		if ! flock -w 3 9; then
 			say "waiting for another vm that prepares $name"
 			flock 9
 		fi
@@ -59,6 +60,12 @@ locked() {
 # the finished entry can be renamed into place. What an interrupted call left is removed by `locked`.
 fresh_dir() {
 	mktemp -d "$cache/tmp/$1.XXXXXX"
+}
+
+# keep_newest DIR N: drops the entries of DIR that were used least recently.
+keep_newest() {
+	find "$1" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %p\n' | sort -rn |
+		tail -n +$(($2 + 1)) | cut -d' ' -f2- | xargs -r rm -rf
 }
 
 # digest: one name for everything on standard input.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # The module that opens the door on a stock kernel, built once per kernel and state of the sources.
 
@@ -48,10 +48,5 @@ build_door() {
 	mv "$tmp/out/move_phys_pages.ko" "$tmp/entry/"
 	finish_entry "$tmp/entry" "$dir"
 	rm -rf "$tmp"
-	drop_old_modules
-}
-
-drop_old_modules() {
-	find "$cache/modules" -mindepth 1 -maxdepth 1 -printf '%T@ %p\n' | sort -rn |
-		tail -n +$((modules_kept + 1)) | cut -d' ' -f2- | xargs -r rm -rf
+	keep_newest "$cache/modules" "$modules_kept"
 }

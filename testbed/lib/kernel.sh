@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # The guest's kernels. An entry in the cache is $cache/kernels/SERIES/ID, where ID tells the package
 # version (and, for a kernel built here, its configuration and compiler); "current" names the
@@ -125,6 +125,9 @@ make_current() {
 	local link=${1%/*}/current
 	ln -sfn "${1##*/}" "$link.new"
 	mv -T "$link.new" "$link"
+	touch "$1"
+	# The one before stays: another vm may be reading it.
+	keep_newest "${1%/*}" 2
 }
 
 # ---- a kernel built here ----

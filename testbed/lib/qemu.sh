@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # The machine, its start, its watch and its end. One rule: nothing here waits without a limit.
 
@@ -86,6 +86,7 @@ accel_arguments() {
 start_qemu() {
 	local image=$1 dir=$2 append=$3
 	local -a base=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -nic none)
+	# shellcheck disable=SC2054 # the commas are QEMU's
 	base+=("${machine[@]}" "${accelerator[@]}" -kernel "$k_image" -initrd "$image"
 		-append "$append"
 		-chardev "file,id=log,path=$dir/log" -serial chardev:log

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # The guest's root file system: a cached base per kernel (busybox, init, modules) and a small part
 # per run (the copied files with their libraries, the command). The kernel unpacks one after the other.
 
 readonly guest_dir=/t
+readonly bases_kept=12
 
 # Brought along when the kernel has them as modules; the first line is loaded before anything runs.
 readonly -a modules_at_boot=(virtio_pci virtio_console loop)
@@ -106,9 +107,6 @@ add_etc() {
 	printf '127.0.0.1 localhost guest\n::1 localhost\n' >"$etc/hosts"
 	printf 'passwd: files\ngroup: files\nhosts: files\n' >"$etc/nsswitch.conf"
 	ln -s /proc/self/mounts "$etc/mtab"
-	if [[ -r /etc/ld.so.cache ]]; then
-		cp /etc/ld.so.cache "$etc/"
-	fi
 }
 
 base_digest() {
@@ -118,7 +116,6 @@ base_digest() {
 		declare -f make_skeleton add_modules add_etc make_base pack
 		declare -p modules_at_boot modules_on_demand
 		printf '%s %s\n' "$k_id" "$k_release"
-		cat /etc/ld.so.cache 2>/dev/null
 	} | digest
 }
 
@@ -146,6 +143,7 @@ make_base() {
 	pack "$tmp/root" "$tmp/entry/base.cpio"
 	finish_entry "$tmp/entry" "$dir"
 	rm -rf "$tmp"
+	keep_newest "$cache/guest" "$bases_kept"
 }
 
 # use_base: sets base_image for the kernel in use.
@@ -154,6 +152,7 @@ use_base() {
 	busybox=$(find_busybox) || exit
 	dir=$cache/guest/$(base_digest "$busybox")
 	[[ -d $dir ]] || locked guest make_base "$busybox" "$dir" || exit
+	touch "$dir"
 	base_image=$dir/base.cpio
 }
 
@@ -235,6 +234,10 @@ make_run_image() {
 		HOME=/root TERM=dumb LANG=C.UTF-8 "PWD=$guest_dir" >"$root/.vm/env"
 	if [[ $door ]]; then
 		cp "$door" "$root/.vm/door.ko"
+	fi
+	# Where the host's linker finds libraries outside the usual folders.
+	if [[ -r /etc/ld.so.cache ]]; then
+		cp /etc/ld.so.cache "$root/etc/"
 	fi
 	pack "$root" "$run_dir/run.cpio"
 	cat "$base_image" "$run_dir/run.cpio" >"$image" ||
