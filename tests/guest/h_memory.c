@@ -339,6 +339,35 @@ struct batch batch_of(const struct region *r, int node)
 	return b;
 }
 
+void region_move(const struct region *r, int node, int flags)
+{
+	struct batch b = batch_of(r, node);
+
+	batch_run(&b, flags);
+	batch_expect(&b, node);
+	for (size_t i = 0; i < r->nr_pages; i++) {
+		uint64_t phys = region_phys(r, i);
+
+		CHECK(b.new_pages[i] == phys, "new_pages[%zu] is %#llx, pagemap says %#llx", i,
+		      (unsigned long long)b.new_pages[i], (unsigned long long)phys);
+	}
+	region_expect_node(r, node);
+	region_verify(r);
+	batch_free(&b);
+}
+
+void region_refused(const struct region *r, int node, int flags, int status)
+{
+	struct batch b = batch_of(r, node);
+
+	batch_run(&b, flags);
+	batch_expect(&b, status);
+	for (size_t i = 0; i < r->nr_pages; i++)
+		CHECK(region_phys(r, i) == b.pages[i], "page %zu was refused and yet moved", i);
+	region_verify(r);
+	batch_free(&b);
+}
+
 /* move_pages(2) drains every CPU's batches first, even for a page that stays where it is. */
 void lru_settle(void)
 {

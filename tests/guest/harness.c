@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/swap.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -26,6 +27,7 @@
 enum verdict { VERDICT_NONE, VERDICT_FAIL, VERDICT_SKIP };
 
 #define MAX_RESTORE 64
+#define SWAP_OFF "(swapoff)"	/* as a value: the path is a swap device */
 
 /* Shared by the runner, the test and the processes the test starts. */
 struct report {
@@ -117,14 +119,24 @@ void restore_later(const char *path, const char *value)
 	snprintf(report->restore[slot].path, sizeof(report->restore[0].path), "%s", path);
 }
 
+void swap_off_later(const char *device)
+{
+	restore_later(device, SWAP_OFF);
+}
+
 /* Newest first: the oldest value of a setting written twice is the one to keep. */
 static void restore_settings(void)
 {
 	int i = report->nr_restore < MAX_RESTORE ? report->nr_restore : MAX_RESTORE;
 
-	while (i-- > 0)
-		if (report->restore[i].path[0])
-			try_write(report->restore[i].path, report->restore[i].value);
+	while (i-- > 0) {
+		const char *path = report->restore[i].path, *value = report->restore[i].value;
+
+		if (path[0] && !strcmp(value, SWAP_OFF))
+			swapoff(path);
+		else if (path[0])
+			try_write(path, value);
+	}
 }
 
 /* ---- What a test must not leave behind ------------------------------- */

@@ -216,6 +216,14 @@ void bind_range(void *va, size_t len_bytes, int node);	/* node -1: default polic
 /* Batch naming every page of the region, in order. */
 struct batch batch_of(const struct region *r, int node);
 
+/*
+ * Moves every page of the region to the node and proves that it got there, with
+ * its contents: by status, new address, pagemap, move_pages(2) and pattern.
+ */
+void region_move(const struct region *r, int node, int flags);
+/* Each page is refused with this status, stays at its address and is intact. */
+void region_refused(const struct region *r, int node, int flags, int status);
+
 /* Physical address by /proc/PID/pagemap; 0 when not present.  pid 0: this process. */
 uint64_t phys_of(const void *va);
 uint64_t phys_of_pid(pid_t pid, const void *va);

@@ -6,4 +6,7 @@
 /* The runner writes value to path when the test has ended, however it ended. */
 void restore_later(const char *path, const char *value);
 
+/* The runner switches this swap device off when the test has ended. */
+void swap_off_later(const char *device);
+
 #endif

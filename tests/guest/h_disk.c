@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "harness.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#include <linux/loop.h>
+
+#include "h_disk.h"
+#include "harness_internal.h"
+
+#define DISK_BYTES (64 << 20)
+
+/* Runs a program; its exit status, 127 when there is none of that name. */
+static int run_program(const char *const argv[])
+{
+	pid_t pid = MUST(fork());
+	int wstatus;
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		execvp(argv[0], (char **)argv);
+		_exit(127);
+	}
+	MUST(waitpid(pid, &wstatus, 0));
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 126;
+}
+
+/* In ramfs, which is never swapped: a swap device must not need itself. */
+static int backing_file(void)
+{
+	const char *dir = mount_at("ramfs", "none", "disk", NULL);
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/disk", dir);
+	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	MUST(ftruncate(fd, DISK_BYTES));
+	return fd;
+}
+
+/* It detaches itself when its last user, a mount or this process, lets it go. */
+static const char *loop_device(void)
+{
+	struct loop_config config = {
+		.block_size = 4096,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+	};
+	static char path[32];
+	int control, fd, number;
+
+	if (!exists("/dev/loop-control"))
+		run_program((const char *[]){ "modprobe", "loop", NULL });
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		SKIP("this kernel has no loop device");
+	number = MUST(ioctl(control, LOOP_CTL_GET_FREE));
+	close(control);
+	snprintf(path, sizeof(path), "/dev/loop%d", number);
+	config.fd = backing_file();
+	/* Kept open: the device lives as long as this process, or the mount. */
+	fd = MUST(open(path, O_RDWR | O_CLOEXEC));
+	MUST(ioctl(fd, LOOP_CONFIGURE, &config));
+	close(config.fd);
+	return path;
+}
+
+/* mkfs.ext4 lies beside the tests when it was copied in, else where it is installed. */
+static void make_ext4(const char *device)
+{
+	const char *const tools[] = { "./mkfs.ext4", "./mke2fs", "mkfs.ext4", "mke2fs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(tools); i++) {
+		int status = run_program((const char *[]){ tools[i], "-q", "-F", "-t", "ext4", "-b",
+							   "4096", device, NULL });
+
+		if (status != 127) {
+			CHECK(status == 0, "%s %s: exit status %d", tools[i], device, status);
+			return;
+		}
+	}
+	SKIP("there is no mkfs.ext4 in this guest (testbed/vm run --copy)");
+}
+
+struct disk_file disk_file_on(const char **device)
+{
+	struct disk_file f;
+
+	*device = loop_device();
+	make_ext4(*device);
+	snprintf(f.path, sizeof(f.path), "%s/file", mount_at("ext4", *device, "ext4", NULL));
+	f.fd = MUST(open(f.path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	return f;
+}
+
+struct disk_file disk_file_new(void)
+{
+	const char *device;
+
+	return disk_file_on(&device);
+}
+
+/* A group of the unified hierarchy whose writes are throttled by the block layer. */
+static const char *slow_group;
+
+void slow_disk(const char *device, unsigned int bytes_per_s)
+{
+	const char *root = mount_at("cgroup2", "none", "cgroup2", NULL);
+	static char group[128];
+	char path[160], limit[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/cgroup.subtree_control", root);
+	if (try_write(path, "+memory +io") < 0)
+		SKIP("this kernel has no io and memory controllers in cgroup v2");
+	snprintf(group, sizeof(group), "%s/mpp-slow", root);
+	if (mkdir(group, 0700) < 0 && errno != EEXIST)
+		FAIL("mkdir %s: %s", group, strerror(errno));
+	MUST(stat(device, &st));
+	snprintf(path, sizeof(path), "%s/io.max", group);
+	if (!exists("%s", path))
+		SKIP("this kernel cannot throttle block devices (no io.max)");
+	snprintf(limit, sizeof(limit), "%u:%u wbps=%u", major(st.st_rdev), minor(st.st_rdev),
+		 bytes_per_s);
+	write_text(path, "%s", limit);
+	slow_group = group;
+}
+
+void slow_disk_join(void)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", slow_group);
+	write_text(path, "0");
+}
+
+/* The header of a swap area, version 1. */
+static void make_swap(const char *device)
+{
+	struct {
+		char boot[1024];
+		uint32_t version, last_page, nr_bad;
+		unsigned char uuid[16], label[16];
+	} head = { .version = 1, .last_page = DISK_BYTES / page_size() - 1 };
+	int fd = MUST(open(device, O_RDWR | O_CLOEXEC));
+
+	CHECK_EQ(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
+	CHECK_EQ(pwrite(fd, "SWAPSPACE2", 10, page_size() - 10), 10);
+	MUST(fsync(fd));
+	close(fd);
+}
+
+void swap_on_disk(void)
+{
+	const char *device = loop_device();
+
+	make_swap(device);
+	if (swapon(device, 0) < 0)
+		SKIP("swapon %s: %s", device, strerror(errno));
+	swap_off_later(device);
+}
