@@ -63,7 +63,7 @@ apt_use_suites() {
 		-o APT::Architecture=amd64 -o APT::Architectures=amd64
 	)
 	say "reading the package lists of $*"
-	apt_run apt-get -qq update ||
+	apt_run apt-get -qq -o APT::Update::Error-Mode=any update ||
 		die "$EXIT_MISSING" "cannot read the package lists of $*; is the mirror reachable?"
 }
 

@@ -9,14 +9,17 @@ readonly kvm_trial_limit=15
 
 # What makes a run fail, whatever the command returned. "Memory failure:" lines are no such thing:
 # tests poison pages on purpose. Neither is a program's own crash ("traps: ...").
-readonly kernel_complaint='WARNING:|BUG:|kernel BUG at|Oops|Kernel panic|Call Trace:|\
-INFO: task .* blocked|detected stall|self-detected stall|soft lockup|hard LOCKUP|lockup!|\
-KASAN:|KCSAN:|KFENCE:|UBSAN:|possible recursive locking|possible circular locking|\
-possible irq lock|suspicious RCU usage|held lock freed|bad unlock balance|\
-Bad page|Bad rss|bad pmd|bad pte|page allocation failure|list_(add|del) corruption|\
-general protection fault, |Unable to handle|unable to handle|scheduling while atomic|\
-sleeping function called|refcount_t:|invalid opcode:|stack segment:|nobody cared|\
-cannot create duplicate filename|page_counter underflow|Isolated'
+readonly -a kernel_complaints=(
+	'WARNING:' 'BUG:' 'kernel BUG at' 'Oops' 'Kernel panic' 'Call Trace:'
+	'INFO: task .* blocked' 'detected stall' 'self-detected stall'
+	'soft lockup' 'hard LOCKUP' 'KASAN:' 'KCSAN:' 'KFENCE:' 'UBSAN:'
+	'possible (recursive locking|circular locking|irq lock)' 'suspicious RCU usage'
+	'held lock freed' 'bad unlock balance' 'scheduling while atomic' 'sleeping function called'
+	'Bad page' 'Bad rss' 'bad (pmd|pud|pte|pgd)' 'page allocation failure' 'Isolated'
+	'list_(add|del) corruption' 'refcount_t:' 'page_counter underflow'
+	'general protection fault, ' '[Uu]nable to handle' 'invalid opcode:' 'stack segment:'
+	'nobody cared' 'cannot create duplicate filename'
+)
 readonly kernel_harmless='Spectre V2 *: WARNING|traps: '
 
 # to_bytes SIZE: 1G, 512M, 4096K or bytes.
@@ -151,14 +154,21 @@ watch_guest() {
 	done
 }
 
-# complaints LOG: the lines that fail a run, each with a little of what follows.
-complaints() {
-	tr -d '\r' <"$1" | grep -aE -- "${kernel_complaint//\\$'\n'/}" | grep -avE "$kernel_harmless"
+complaint_pattern() {
+	local IFS='|'
+	printf '%s' "${kernel_complaints[*]}"
 }
 
+# complaints LOG: the lines that fail a run.
+complaints() {
+	tr -d '\r' <"$1" | grep -aE -- "$(complaint_pattern)" | grep -avE "$kernel_harmless"
+}
+
+# The lines with what follows them: a warning is not much use without its trace.
 show_complaints() {
 	say "the guest's kernel complained:"
-	tr -d '\r' <"$1" | grep -aE -A 12 -- "${kernel_complaint//\\$'\n'/}" | head -n 60 >&2
+	tr -d '\r' <"$1" | grep -aE -A 25 -- "$(complaint_pattern)" | grep -avE "$kernel_harmless" |
+		head -n 80 >&2
 }
 
 show_last_lines() {
@@ -169,6 +179,27 @@ show_last_lines() {
 # ---- acceleration ----
 
 # KVM only where it is proven: /dev/kvm can exist and abort, or hang the guest without a word.
+kvm_is_thinkable() {
+	[[ -r /dev/kvm && -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo
+}
+
+# Where the answer of the trial is kept; another machine, kernel or QEMU asks anew.
+kvm_answer() {
+	printf '%s/accel-%s\n' "$cache" "$({
+		uname -r
+		grep -m1 'model name' /proc/cpuinfo
+		qemu-system-x86_64 --version
+	} | digest)"
+}
+
+accel_known() {
+	local answer=${MOVEPHYS_ACCEL:-}
+	if [[ ! $answer ]] && kvm_is_thinkable; then
+		answer=$(cat "$(kvm_answer)" 2>/dev/null || echo 'not tried yet')
+	fi
+	echo "${answer:-tcg}"
+}
+
 choose_accel() {
 	local answer
 	if [[ ${MOVEPHYS_ACCEL:-} ]]; then
@@ -178,9 +209,8 @@ choose_accel() {
 		return
 	fi
 	accel=tcg
-	[[ -r /dev/kvm && -w /dev/kvm ]] && grep -qwE 'vmx|svm' /proc/cpuinfo || return 0
-	answer=$cache/accel-$({ uname -r; grep -m1 'model name' /proc/cpuinfo
-		qemu-system-x86_64 --version; } | digest)
+	kvm_is_thinkable || return 0
+	answer=$(kvm_answer)
 	[[ -f $answer ]] || try_kvm "$answer"
 	accel=$(<"$answer")
 }
