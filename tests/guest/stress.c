@@ -17,6 +17,7 @@
 #define REPORT_S	10
 #define ROUND_S		15	/* between two reloads of the module */
 #define SILENT_S	90	/* a worker without a sign of life for this long is stuck */
+#define EXIT_SKIPPED	77
 #define MIN_MOVED	500	/* pages to each node, or the run proved nothing */
 
 const struct worker_kind worker_kinds[] = {
@@ -131,6 +132,11 @@ static int worker_ended(struct stress *s, size_t i, int status, bool stopping)
 	s->pid[i] = 0;
 	if (state->failed)
 		return fail(s, worker_kinds[i].name, state->why);
+	/* A helper of the harness skipped; it has printed why. */
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIPPED) {
+		fprintf(stderr, "worker %s: skipped\n", worker_kinds[i].name);
+		return 0;
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && (stopping || state->skipped[0]))
 		return 0;
 	if (WIFSIGNALED(status))
@@ -142,27 +148,26 @@ static int worker_ended(struct stress *s, size_t i, int status, bool stopping)
 
 static int watch_workers(struct stress *s, bool stopping)
 {
+	int err = 0;
+
 	for (size_t i = 0; i < nr_worker_kinds; i++) {
 		const struct worker_state *state = &s->shared->state[i];
 		int status;
 
 		if (state->failed)
-			return fail(s, worker_kinds[i].name, state->why);
+			err = fail(s, worker_kinds[i].name, state->why);
 		if (!s->pid[i])
 			continue;
 		if (waitpid(s->pid[i], &status, WNOHANG) == s->pid[i]) {
-			if (worker_ended(s, i, status, stopping))
-				return -1;
-			continue;
-		}
-		if (s->seen_loops[i] != state->loops) {
+			err = worker_ended(s, i, status, stopping) ?: err;
+		} else if (s->seen_loops[i] != state->loops) {
 			s->seen_loops[i] = state->loops;
 			s->seen_at[i] = now_s();
 		} else if (now_s() - s->seen_at[i] > SILENT_S) {
-			return fail(s, worker_kinds[i].name, "no sign of life any more");
+			err = fail(s, worker_kinds[i].name, "no sign of life any more");
 		}
 	}
-	return 0;
+	return err;
 }
 
 static int stop_sweeps(struct stress *s)
@@ -459,7 +464,7 @@ int main(int argc, char **argv)
 	}
 	if (s.nr_sweeps && !door_present()) {
 		printf("skip stress: no door: neither the device nor the system call\n");
-		return 77;
+		return EXIT_SKIPPED;
 	}
 	if (machine_read(&s.machine)) {
 		fprintf(stderr, "mpp-stress: /proc/iomem shows no System RAM\n");

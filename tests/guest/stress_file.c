@@ -4,12 +4,13 @@
 
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
+
+#include "h_disk.h"
 
 #define FILE_PAGES	512
-#define TMPFS_MAGIC_NR	0x01021994
-#define EXT4_MAGIC_NR	0xef53
 
 /* A region whose pages are those of a file; it is mapped only now and then. */
 struct file {
@@ -124,16 +125,10 @@ static void file_step(struct file *f)
 	}
 }
 
-static void work_file(struct worker *w, const char *dir, bool on_disk)
+static void work_file(struct worker *w, int fd, bool on_disk)
 {
-	struct file f = { .on_disk = on_disk };
-	char path[256];
+	struct file f = { .fd = fd, .on_disk = on_disk };
 
-	snprintf(path, sizeof(path), "%s/mpp-stress.XXXXXX", dir);
-	f.fd = mkostemp(path, O_CLOEXEC);
-	if (f.fd < 0)
-		worker_fail(w, "cannot make a file in %s: %s", dir, strerror(errno));
-	unlink(path);
 	span_init(&f.r, w, NULL, FILE_PAGES);
 	while (worker_next(w)) {
 		file_step(&f);
@@ -142,43 +137,19 @@ static void work_file(struct worker *w, const char *dir, bool on_disk)
 	close(f.fd);
 }
 
-/* The first mount of file system type @type that can be written to. */
-static bool find_mount(const char *type, long magic, char *dir, size_t len)
-{
-	char line[512], where[256], kind[64];
-	FILE *mounts = fopen("/proc/self/mounts", "re");
-	bool found = false;
-
-	while (mounts && !found && fgets(line, sizeof(line), mounts)) {
-		struct statfs st;
-
-		if (sscanf(line, "%*s %255s %63s", where, kind) != 2 || strcmp(kind, type))
-			continue;
-		if (statfs(where, &st) || st.f_type != magic || access(where, W_OK) ||
-		    (uint64_t)st.f_bavail * (uint64_t)st.f_bsize < 2 * FILE_PAGES * PAGE_SIZE)
-			continue;
-		snprintf(dir, len, "%s", where);
-		found = true;
-	}
-	if (mounts)
-		fclose(mounts);
-	return found;
-}
-
 void work_tmpfs(struct worker *w)
 {
-	char dir[256];
+	int fd = memfd_create("mpp-stress", MFD_CLOEXEC);
 
-	if (!find_mount("tmpfs", TMPFS_MAGIC_NR, dir, sizeof(dir)))
-		worker_skip(w, "no writable tmpfs is mounted");
-	work_file(w, dir, false);
+	if (fd < 0)
+		worker_fail(w, "memfd_create: %s", strerror(errno));
+	work_file(w, fd, false);
 }
 
+/* On a disk of its own, in a mount namespace that takes the mount with it. */
 void work_ext4(struct worker *w)
 {
-	char dir[256];
-
-	if (!find_mount("ext4", EXT4_MAGIC_NR, dir, sizeof(dir)))
-		worker_skip(w, "no writable ext4 is mounted");
-	work_file(w, dir, true);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		worker_skip(w, "no mount namespace: %s", strerror(errno));
+	work_file(w, disk_file_new().fd, true);
 }

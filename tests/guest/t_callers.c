@@ -1,0 +1,954 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who may call, what the arguments may be, and what happens to a call that is
+ * interrupted or whose module is to be unloaded.
+ *
+ * Also built for 32 bits: addresses are 64 bits wide in the structure for all
+ * callers, so that each can be wrong in ways a pointer cannot.
+ */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
+#define DEVICE "/dev/move_phys_pages"
+#define UID_NOBODY 1000
+
+_Static_assert(sizeof(struct mpp_move) == 48, "one layout for all callers");
+
+/* ---- The raw call ---------------------------------------------------- */
+
+/* These tests are about the device: its descriptor, its structure, its module. */
+static int device(void)
+{
+	int fd;
+
+	if (strcmp(door_name(), "device"))
+		SKIP("the device is not the door here");
+	fd = door_open();
+	CHECK(fd >= 0, "%s: %s", DEVICE, strerror(-fd));
+	return fd;
+}
+
+static int raw(int fd, const struct mpp_move *move)
+{
+	int ret = ioctl(fd, MPP_IOC_MOVE, move);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/* Valid flags and nothing to do: the way to ask whether a call would be let in. */
+static struct mpp_move probe(unsigned int flags)
+{
+	return (struct mpp_move){ .size = sizeof(struct mpp_move), .flags = flags };
+}
+
+static int raw_probe(int fd, unsigned int flags)
+{
+	struct mpp_move move = probe(flags);
+
+	return raw(fd, &move);
+}
+
+/* One page and room for its answers. */
+struct one {
+	struct region r;
+	uint64_t phys, new_phys;
+	int node, status;
+	struct mpp_move move;
+};
+
+static void one_init(struct one *o)
+{
+	o->r = region_anon(1, slow_node(), 1);
+	lru_settle();
+	o->phys = region_phys(&o->r, 0);
+	o->new_phys = PAGE_UNTOUCHED;
+	o->node = fast_node();
+	o->status = STATUS_UNTOUCHED;
+	o->move = (struct mpp_move){
+		.size = sizeof(o->move),
+		.flags = MPP_MF_NEW_PAGES,
+		.nr_pages = 1,
+		.pages = (uintptr_t)&o->phys,
+		.nodes = (uintptr_t)&o->node,
+		.status = (uintptr_t)&o->status,
+		.new_pages = (uintptr_t)&o->new_phys,
+	};
+}
+
+static void one_expect_untouched(const struct one *o)
+{
+	CHECK_EQ(o->status, STATUS_UNTOUCHED);
+	CHECK_EQ(o->new_phys, PAGE_UNTOUCHED);
+	region_expect_node(&o->r, slow_node());
+	region_verify(&o->r);
+}
+
+/* Ends well in a child, so that what it gives up stays its own affair. */
+static void in_child(void (*fn)(int fd), int fd)
+{
+	pid_t pid = MUST(fork());
+	int wstatus;
+
+	if (pid == 0) {
+		fn(fd);
+		_exit(0);
+	}
+	MUST(waitpid(pid, &wstatus, 0));
+	CHECK(WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == 0, "wait status %#x", wstatus);
+}
+
+/* ---- Privilege ------------------------------------------------------- */
+
+/* Keeps exactly these capabilities of the 64 there are. */
+static void capabilities(uint64_t keep)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = {
+		{ .effective = (uint32_t)keep, .permitted = (uint32_t)keep },
+		{ .effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32) },
+	};
+
+	MUST(syscall(SYS_capset, &header, data));
+}
+
+static uint64_t capabilities_now(void)
+{
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2];
+
+	MUST(syscall(SYS_capget, &header, data));
+	return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static void become_nobody(void)
+{
+	MUST(setresgid(UID_NOBODY, UID_NOBODY, UID_NOBODY));
+	MUST(setresuid(UID_NOBODY, UID_NOBODY, UID_NOBODY));
+}
+
+static void nobody_opens(int fd)
+{
+	(void)fd;
+	become_nobody();
+	CHECK_STATUS(door_open(), -EACCES);
+}
+
+static void nobody_opens_relaxed(int fd)
+{
+	(void)fd;
+	become_nobody();
+	CHECK_STATUS(door_open(), -EPERM);
+}
+
+TEST(callers, open_without_privilege)
+{
+	struct stat st;
+
+	close(device());
+	MUST(stat(DEVICE, &st));
+	CHECK_EQ(st.st_mode & 07777, 0600);
+	CHECK_EQ(st.st_uid, 0);
+	in_child(nobody_opens, -1);
+	/* Someone who relaxes the mode does not give away the memory. */
+	MUST(chmod(DEVICE, 0666));
+	in_child(nobody_opens_relaxed, -1);
+	MUST(chmod(DEVICE, 0600));
+}
+
+/* A descriptor of root's is no permission: each call is asked. */
+static void nobody_calls(int fd)
+{
+	struct one o;
+
+	one_init(&o);
+	become_nobody();
+	CHECK_STATUS(raw_probe(fd, 0), -EPERM);
+	CHECK_STATUS(raw(fd, &o.move), -EPERM);
+	o.move.nodes = 0;
+	CHECK_STATUS(raw(fd, &o.move), -EPERM);
+	CHECK_EQ(o.status, STATUS_UNTOUCHED);
+}
+
+TEST(callers, inherited_descriptor)
+{
+	in_child(nobody_calls, device());
+}
+
+/* Nothing is told about the arguments to someone who may not call. */
+static void nobody_calls_badly(int fd)
+{
+	struct mpp_move move = probe(1u << 31);
+
+	become_nobody();
+	CHECK_STATUS(raw(fd, &move), -EPERM);
+	move = probe(0);
+	move.nr_pages = 1ull << 40;
+	CHECK_STATUS(raw(fd, &move), -EPERM);
+	move = probe(0);
+	move.size = 1;
+	CHECK_STATUS(raw(fd, &move), -EPERM);
+	CHECK_STATUS(raw(fd, NULL), -EPERM);
+}
+
+TEST(callers, permission_before_arguments)
+{
+	in_child(nobody_calls_badly, device());
+}
+
+static void map_root(void)
+{
+	write_text("/proc/self/setgroups", "deny");
+	write_text("/proc/self/uid_map", "0 0 1");
+	write_text("/proc/self/gid_map", "0 0 1");
+}
+
+static void namespace_root(int fd)
+{
+	if (unshare(CLONE_NEWUSER) < 0)
+		SKIP("no user namespaces: %s", strerror(errno));
+	map_root();
+	CHECK_EQ(geteuid(), 0);
+	CHECK(capabilities_now() >> CAP_SYS_ADMIN & 1, "root has no CAP_SYS_ADMIN here");
+	CHECK_STATUS(raw_probe(fd, 0), -EPERM);
+	/* Owner of the node by its uid, so it is the capability that is asked. */
+	CHECK_STATUS(door_open(), -EPERM);
+}
+
+TEST(callers, root_in_user_namespace)
+{
+	in_child(namespace_root, device());
+}
+
+static void sys_admin_only(int fd)
+{
+	struct one o;
+
+	one_init(&o);
+	capabilities(1ull << CAP_SYS_ADMIN);
+	CHECK_EQ(raw(fd, &o.move), 0);
+	CHECK_EQ(o.status, fast_node());
+	fd = door_open();
+	CHECK(fd >= 0, "open: %s", strerror(-fd));
+	CHECK_STATUS(raw_probe(fd, 0), 0);
+}
+
+TEST(callers, sys_admin_only)
+{
+	in_child(sys_admin_only, device());
+}
+
+static void all_but_sys_admin(int fd)
+{
+	capabilities(capabilities_now() & ~(1ull << CAP_SYS_ADMIN));
+	CHECK_STATUS(raw_probe(fd, 0), -EPERM);
+	CHECK_STATUS(door_open(), -EPERM);
+}
+
+TEST(callers, all_but_sys_admin)
+{
+	in_child(all_but_sys_admin, device());
+}
+
+/* ---- Flags, counts, structure ---------------------------------------- */
+
+#define KNOWN_FLAGS (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL | MPP_MF_UNMAPPED | MPP_MF_IGNORE_MEMPOLICY | \
+		     MPP_MF_DRY_RUN | MPP_MF_SYNC | MPP_MF_RECLAIM | MPP_MF_NEW_PAGES)
+
+TEST(callers, flags)
+{
+	for (int bit = 0; bit < 32; bit++) {
+		int flag = (int)(1u << bit);
+		int want = KNOWN_FLAGS & flag ? 0 : -EINVAL;
+
+		CHECK(mpp(0, NULL, NULL, NULL, flag, NULL) == want, "bit %d", bit);
+		CHECK(mpp(0, NULL, NULL, NULL, flag | KNOWN_FLAGS, NULL) == want, "bit %d with all",
+		      bit);
+	}
+}
+
+/* Refused as a whole: nothing is moved, nothing answered. */
+TEST(callers, unknown_flag_moves_nothing)
+{
+	int fd = device();
+	struct one o;
+
+	one_init(&o);
+	o.move.flags |= 1u << 22;
+	CHECK_STATUS(raw(fd, &o.move), -EINVAL);
+	one_expect_untouched(&o);
+}
+
+TEST(callers, no_pages)
+{
+	uint64_t bad = 0xffff888000000000ull;
+	struct mpp_move move = probe(MPP_MF_NEW_PAGES);
+	int fd;
+
+	CHECK_EQ(mpp(0, NULL, NULL, NULL, 0, NULL), 0);
+	fd = device();
+	move.pages = move.nodes = move.status = move.new_pages = bad;
+	CHECK_EQ(raw(fd, &move), 0);
+}
+
+TEST(callers, too_many_pages)
+{
+	static const uint64_t counts[] = { 1ull + INT_MAX, 1ull << 32, (1ull << 32) + 1,
+					   ULLONG_MAX };
+	int fd = device();
+	struct one o;
+
+	one_init(&o);
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		o.move.nr_pages = counts[i];
+		CHECK(raw(fd, &o.move) == -EINVAL, "%llu pages", (unsigned long long)counts[i]);
+		one_expect_untouched(&o);
+	}
+	/* The largest count is fine in itself; arrays of that size are not there. */
+	o.move.nr_pages = INT_MAX;
+	o.move.pages = 0;
+	CHECK_STATUS(raw(fd, &o.move), -EFAULT);
+}
+
+TEST(callers, structure_size)
+{
+	size_t page = page_size();
+	unsigned char *buf = must_mmap(4 * page, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mpp_move *move = (struct mpp_move *)buf;
+	int fd = device();
+	struct one o;
+
+	one_init(&o);
+	memcpy(move, &o.move, sizeof(*move));
+	for (uint32_t size = 0; size < sizeof(*move); size++) {
+		move->size = size;
+		CHECK(raw(fd, move) == -EINVAL, "size %u", size);
+	}
+	for (size_t size = sizeof(*move) + 1; size <= page; size += size < 64 ? 1 : 997) {
+		move->size = (uint32_t)size;
+		buf[size - 1] = 1;
+		CHECK(raw(fd, move) == -EINVAL, "size %zu with a byte set at its end", size);
+		buf[size - 1] = 0;
+	}
+	one_expect_untouched(&o);
+	/* What lies beyond the size is not looked at. */
+	move->size = (uint32_t)page;
+	buf[page] = 1;
+	CHECK_EQ(raw(fd, move), 0);
+	CHECK_EQ(o.status, fast_node());
+	/* No structure is larger than a page in any future, and no size makes trouble. */
+	buf[page] = 0;
+	for (size_t size = page + 1; size <= 3 * page; size += page - 1) {
+		int ret;
+
+		move->size = (uint32_t)size;
+		ret = raw(fd, move);
+		CHECK(ret == 0 || ret == -EINVAL, "size %zu gave %s", size, status_name(ret));
+		buf[size - 1] = 1;
+		CHECK(raw(fd, move) == -EINVAL, "size %zu with a byte set", size);
+		buf[size - 1] = 0;
+	}
+	move->size = UINT_MAX;
+	CHECK(raw(fd, move) < 0, "the largest size");
+}
+
+/* The structure itself ends at the end of what is mapped. */
+TEST(callers, structure_at_page_end)
+{
+	size_t page = page_size();
+	unsigned char *buf = must_mmap(2 * page, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct mpp_move *move = (struct mpp_move *)(buf + page - sizeof(*move));
+	int fd = device();
+
+	MUST(munmap(buf + page, page));
+	*move = probe(0);
+	CHECK_STATUS(raw(fd, move), 0);
+	move->size = sizeof(*move) + 8;
+	CHECK_STATUS(raw(fd, move), -EFAULT);
+	/* Only part of it is there. */
+	memset(buf + page - 16, 0, 16);
+	*(uint32_t *)(buf + page - 16) = sizeof(*move);
+	CHECK_STATUS(raw(fd, (void *)(buf + page - 16)), -EFAULT);
+	CHECK_STATUS(raw(fd, (void *)(buf + page)), -EFAULT);
+	CHECK_STATUS(raw(fd, NULL), -EFAULT);
+}
+
+TEST(callers, unknown_ioctl)
+{
+	static const unsigned long numbers[] = {
+		_IO(MPP_IOC_TYPE, 1), _IO(MPP_IOC_TYPE, 255), _IO(MPP_IOC_TYPE + 1, 0),
+		_IOWR(MPP_IOC_TYPE, 0, struct mpp_move), _IOR(MPP_IOC_TYPE, 0, int), 0, 0x5401,
+	};
+	struct mpp_move move = probe(0);
+	int fd = device();
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		int ret = ioctl(fd, numbers[i], &move);
+
+		CHECK(ret == -1 && errno == ENOTTY, "ioctl %#lx gave %d, %s", numbers[i], ret,
+		      strerror(errno));
+	}
+}
+
+TEST(callers, flag_zero_means_move)
+{
+	struct region r = region_anon(1, slow_node(), 1);
+	pid_t pid = MUST(fork());
+
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	CHECK_STATUS(move_one(region_phys(&r, 0), fast_node(), 0, NULL), -EACCES);
+	CHECK_STATUS(move_one(region_phys(&r, 0), fast_node(), MPOL_MF_MOVE, NULL), -EACCES);
+	CHECK_STATUS(move_one_patient(region_phys(&r, 0), fast_node(),
+				      MPOL_MF_MOVE | MPOL_MF_MOVE_ALL, NULL), fast_node());
+	CHECK_STATUS(move_one_patient(region_phys(&r, 0), slow_node(), MPOL_MF_MOVE_ALL, NULL),
+		     slow_node());
+	MUST(kill(pid, SIGKILL));
+	MUST(waitpid(pid, NULL, 0));
+	CHECK_STATUS(move_one_patient(region_phys(&r, 0), fast_node(), 0, NULL), fast_node());
+	CHECK_STATUS(move_one_patient(region_phys(&r, 0), slow_node(), MPOL_MF_MOVE, NULL),
+		     slow_node());
+	region_verify(&r);
+}
+
+/* ---- Addresses of arrays --------------------------------------------- */
+
+enum array { PAGES, NODES, STATUS, NEW_PAGES, NR_ARRAYS };
+
+static const char *const array_name[] = { "pages", "nodes", "status", "new_pages" };
+
+static __u64 *array_of(struct mpp_move *move, enum array which)
+{
+	__u64 *const at[] = { &move->pages, &move->nodes, &move->status, &move->new_pages };
+
+	return at[which];
+}
+
+static size_t entry_size(enum array which)
+{
+	return which == PAGES || which == NEW_PAGES ? sizeof(uint64_t) : sizeof(int);
+}
+
+static void expect_fault(int fd, enum array which, uint64_t address, const char *what)
+{
+	struct one o;
+	int ret;
+
+	one_init(&o);
+	*array_of(&o.move, which) = address;
+	ret = raw(fd, &o.move);
+	CHECK(ret == -EFAULT, "%s %s: %s", array_name[which], what, status_name(ret));
+	/* Without a place for its answer a page must not move. */
+	one_expect_untouched(&o);
+	region_unmap(&o.r);
+}
+
+TEST(callers, bad_pointers)
+{
+	size_t page = page_size();
+	unsigned char *none = must_mmap(page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *gone = must_mmap(page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *read_only = must_mmap(page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = device();
+
+	MUST(munmap(gone, page));
+	for (enum array which = PAGES; which < NR_ARRAYS; which++) {
+		/* No nodes is a query. */
+		if (which != NODES)
+			expect_fault(fd, which, 0, "NULL");
+		expect_fault(fd, which, 0xffff888000000000ull, "in the kernel");
+		expect_fault(fd, which, 0xfffffffffffff000ull, "at the very end");
+		expect_fault(fd, which, 0x8000000000000000ull, "not canonical");
+		expect_fault(fd, which, 0x00007ffffffff000ull, "at the end of user space");
+		expect_fault(fd, which, (uintptr_t)none, "PROT_NONE");
+		expect_fault(fd, which, (uintptr_t)gone, "unmapped");
+		if (which == STATUS || which == NEW_PAGES)
+			expect_fault(fd, which, (uintptr_t)read_only, "read-only");
+	}
+}
+
+/* A 32-bit caller's addresses are not cut to 32 bits. */
+TEST(callers, wide_pointers)
+{
+	int fd = device();
+
+	if (sizeof(void *) != 4)
+		SKIP("for the 32-bit program");
+	for (enum array which = PAGES; which < NR_ARRAYS; which++) {
+		struct one o;
+
+		one_init(&o);
+		*array_of(&o.move, which) |= 1ull << 32;
+		CHECK(raw(fd, &o.move) == -EFAULT, "%s with a bit above", array_name[which]);
+		one_expect_untouched(&o);
+	}
+}
+
+/* The arrays that are only read may be read-only. */
+TEST(callers, read_only_input)
+{
+	size_t page = page_size();
+	int fd = device();
+	struct one o;
+	void *copy;
+
+	one_init(&o);
+	for (enum array which = PAGES; which <= NODES; which++) {
+		copy = must_mmap(page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memcpy(copy, (void *)(uintptr_t)*array_of(&o.move, which), entry_size(which));
+		MUST(mprotect(copy, page, PROT_READ));
+		*array_of(&o.move, which) = (uintptr_t)copy;
+	}
+	CHECK_EQ(raw(fd, &o.move), 0);
+	CHECK_EQ(o.status, fast_node());
+	region_expect_node(&o.r, fast_node());
+}
+
+TEST(callers, new_pages_only_with_flag)
+{
+	int fd = device();
+	struct one o;
+
+	one_init(&o);
+	o.move.flags = 0;
+	CHECK_EQ(raw(fd, &o.move), 0);
+	CHECK_EQ(o.new_phys, PAGE_UNTOUCHED);
+	CHECK_EQ(o.status, fast_node());
+	one_init(&o);
+	o.move.flags = 0;
+	o.move.new_pages = 0xffff888000000000ull;
+	CHECK_EQ(raw(fd, &o.move), 0);
+	CHECK_EQ(o.status, fast_node());
+}
+
+/* Four arrays for one batch; @edge is the array that ends before its @room-th entry. */
+struct arrays {
+	struct batch b;
+	struct mpp_move move;
+	unsigned char *mapping;
+};
+
+static void arrays_init(struct arrays *a, const struct region *r, enum array edge, size_t room)
+{
+	size_t page = page_size(), bytes = room * entry_size(edge);
+	size_t whole = (bytes + page - 1) / page * page;
+	__u64 *at;
+
+	a->b = batch_of(r, fast_node());
+	a->move = (struct mpp_move){
+		.size = sizeof(a->move),
+		.flags = MPP_MF_NEW_PAGES,
+		.nr_pages = a->b.nr,
+		.pages = (uintptr_t)a->b.pages,
+		.nodes = (uintptr_t)a->b.nodes,
+		.status = (uintptr_t)a->b.status,
+		.new_pages = (uintptr_t)a->b.new_pages,
+	};
+	a->mapping = must_mmap(whole + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			       -1, 0);
+	MUST(munmap(a->mapping + whole, page));
+	at = array_of(&a->move, edge);
+	memcpy(a->mapping + whole - bytes, (void *)(uintptr_t)*at, bytes);
+	*at = (uintptr_t)(a->mapping + whole - bytes);
+}
+
+static void arrays_free(struct arrays *a)
+{
+	batch_free(&a->b);
+}
+
+#define EDGE_PAGES 1500
+#define EDGE_ROOM 1100
+
+/* Each array in turn ends with the page it lies in. */
+TEST(callers, array_at_page_end)
+{
+	struct region r = region_anon(EDGE_PAGES, slow_node(), 1);
+	int fd = device(), node = fast_node();
+
+	for (enum array edge = PAGES; edge < NR_ARRAYS; edge++) {
+		struct arrays a;
+		int ret, other = node == fast_node() ? slow_node() : fast_node();
+
+		arrays_init(&a, &r, edge, r.nr_pages);
+		for (size_t i = 0; i < r.nr_pages; i++)
+			((int *)(uintptr_t)a.move.nodes)[i] = node;
+		ret = raw(fd, &a.move);
+		CHECK(ret == 0, "%s ends at a page's end: %s", array_name[edge], status_name(ret));
+		region_expect_node(&r, node);
+		arrays_free(&a);
+		node = other;
+	}
+	region_verify(&r);
+}
+
+/*
+ * An array that is cut short ends the call.  What was moved until then has its
+ * status, and its new address where there is room for both; what has no status
+ * has not moved.
+ */
+static void cut_short(int fd, enum array edge)
+{
+	struct region r = region_anon(EDGE_PAGES, slow_node(), 1);
+	size_t answers = edge == STATUS ? EDGE_ROOM : EDGE_PAGES;
+	struct arrays a;
+	uint64_t *new_pages;
+	int *status, ret;
+
+	lru_settle();
+	arrays_init(&a, &r, edge, EDGE_ROOM);
+	new_pages = (uint64_t *)(uintptr_t)a.move.new_pages;
+	status = (int *)(uintptr_t)a.move.status;
+	ret = raw(fd, &a.move);
+	CHECK(ret == -EFAULT, "%s cut short: %s", array_name[edge], status_name(ret));
+	for (size_t i = 0; i < r.nr_pages; i++) {
+		int got = i < answers ? status[i] : STATUS_UNTOUCHED;
+		int node = got >= 0 ? got : slow_node();
+
+		CHECK(region_node(&r, i) == node, "%s cut short: page %zu has %s, is on %s",
+		      array_name[edge], i, status_name(got), status_name(region_node(&r, i)));
+		if (got >= 0)
+			CHECK(new_pages[i] == region_phys(&r, i), "new_pages[%zu]", i);
+		else if (got == STATUS_UNTOUCHED && (edge != NEW_PAGES || i < EDGE_ROOM))
+			CHECK(new_pages[i] == PAGE_UNTOUCHED, "new_pages[%zu] was written", i);
+	}
+	/* It is not all or nothing: the call got somewhere, and not beyond the edge. */
+	CHECK_STATUS(status[0], fast_node());
+	CHECK_STATUS(region_node(&r, EDGE_ROOM), slow_node());
+	region_verify(&r);
+	arrays_free(&a);
+	region_unmap(&r);
+}
+
+TEST(callers, pages_cut_short)
+{
+	cut_short(device(), PAGES);
+}
+
+TEST(callers, nodes_cut_short)
+{
+	cut_short(device(), NODES);
+}
+
+TEST(callers, status_cut_short)
+{
+	cut_short(device(), STATUS);
+}
+
+TEST(callers, new_pages_cut_short)
+{
+	cut_short(device(), NEW_PAGES);
+}
+
+/* New addresses over the old ones and answers over the targets: the way to keep a list current. */
+TEST(callers, in_place)
+{
+	struct region r = region_anon(EDGE_PAGES, slow_node(), 1);
+	struct batch b = batch_of(&r, fast_node());
+
+	lru_settle();
+	CHECK_EQ(mpp(b.nr, b.pages, b.nodes, b.nodes, MPP_MF_NEW_PAGES, b.pages), 0);
+	for (size_t i = 0; i < r.nr_pages; i++) {
+		CHECK_STATUS(b.nodes[i], fast_node());
+		CHECK_EQ(b.pages[i], region_phys(&r, i));
+		b.nodes[i] = slow_node();
+	}
+	CHECK_EQ(mpp(b.nr, b.pages, b.nodes, b.nodes, MPP_MF_NEW_PAGES, b.pages), 0);
+	region_expect_node(&r, slow_node());
+	region_verify(&r);
+	batch_free(&b);
+}
+
+/* Answers over input that is yet to be read: any answer will do, memory stays whole. */
+TEST(callers, overlapping_arrays)
+{
+	struct region r = region_anon(EDGE_PAGES, slow_node(), 1);
+	struct batch b = batch_of(&r, fast_node());
+	long ret;
+
+	ret = mpp(b.nr, b.pages, b.nodes, (int *)b.pages + b.nr, MPP_MF_NEW_PAGES,
+		  b.pages + b.nr / 4);
+	CHECK(ret >= 0 && ret <= EDGE_PAGES, "returned %s", status_name((int)ret));
+	ret = mpp(b.nr, b.pages, (int *)b.pages, (int *)b.pages, 0, NULL);
+	CHECK(ret >= 0 && ret <= EDGE_PAGES, "returned %s", status_name((int)ret));
+	region_verify(&r);
+	batch_free(&b);
+}
+
+/* ---- Signals --------------------------------------------------------- */
+
+/* Long enough that no machine gets through it while a test looks at the clock. */
+#define LONG_CALL (sizeof(void *) == 8 ? 64ul << 20 : 32ul << 20)
+
+/*
+ * A call of LONG_CALL entries, the first of which name the region's pages.  All
+ * others name address 0, which no process has, and whose status is therefore
+ * never the 0 that the array starts with.
+ */
+static void long_call_init(struct batch *b, const struct region *r, int node)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	const int prot = PROT_READ | PROT_WRITE;
+
+	b->nr = LONG_CALL;
+	b->pages = must_mmap(b->nr * sizeof(*b->pages), prot, flags, -1, 0);
+	b->nodes = must_mmap(b->nr * sizeof(*b->nodes), prot, flags, -1, 0);
+	b->status = must_mmap(b->nr * sizeof(*b->status), prot, flags, -1, 0);
+	b->new_pages = NULL;
+	for (size_t i = 0; i < r->nr_pages; i++) {
+		b->pages[i] = region_phys(r, i);
+		b->nodes[i] = node;
+		b->status[i] = STATUS_UNTOUCHED;
+	}
+}
+
+static void long_call_free(struct batch *b)
+{
+	munmap(b->pages, b->nr * sizeof(*b->pages));
+	munmap(b->nodes, b->nr * sizeof(*b->nodes));
+	munmap(b->status, b->nr * sizeof(*b->status));
+}
+
+/* What was answered is a piece from the start, and what was not is left alone. */
+static void expect_prefix(const struct batch *b, size_t nr_real)
+{
+	size_t end = nr_real;
+
+	while (end < b->nr && b->status[end])
+		end++;
+	CHECK(end < b->nr, "every entry was answered");
+	for (size_t i = end; i < b->nr && i < end + 8192; i++)
+		CHECK(b->status[i] == 0, "entry %zu has %s, but %zu has none", i,
+		      status_name(b->status[i]), end);
+	CHECK_EQ(b->status[b->nr - 1], 0);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+static void interrupted_call(int sa_flags)
+{
+	struct sigaction act = { .sa_handler = on_alarm, .sa_flags = sa_flags };
+	struct region r = region_anon(64, slow_node(), 1);
+	struct batch b;
+	long ret;
+
+	lru_settle();
+	MUST(sigaction(SIGALRM, &act, NULL));
+	/* The first batch may not be through when the signal comes on a busy machine. */
+	for (long ms = 200; ms < 5000; ms *= 2) {
+		struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+
+		long_call_init(&b, &r, fast_node());
+		MUST(setitimer(ITIMER_REAL, &timer, NULL));
+		ret = mpp(b.nr, b.pages, b.nodes, b.status, 0, NULL);
+		CHECK_STATUS((int)ret, -EINTR);
+		if (b.status[0] != STATUS_UNTOUCHED)
+			break;
+		long_call_free(&b);
+	}
+	for (size_t i = 0; i < r.nr_pages; i++)
+		CHECK_STATUS(b.status[i], fast_node());
+	expect_prefix(&b, r.nr_pages);
+	region_expect_node(&r, fast_node());
+	region_verify(&r);
+	long_call_free(&b);
+}
+
+TEST(callers, interrupted)
+{
+	interrupted_call(0);
+}
+
+/* Never started over: part of it is done. */
+TEST(callers, interrupted_with_restart)
+{
+	interrupted_call(SA_RESTART);
+}
+
+/* A signal that is blocked interrupts nothing. */
+TEST(callers, blocked_signal)
+{
+	struct region r = region_anon(EDGE_PAGES, slow_node(), 1);
+	struct batch b = batch_of(&r, fast_node());
+	sigset_t set;
+
+	lru_settle();
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	MUST(sigprocmask(SIG_BLOCK, &set, NULL));
+	MUST(raise(SIGUSR1));
+	CHECK_EQ(batch_run(&b, 0), 0);
+	region_expect_node(&r, fast_node());
+	batch_free(&b);
+}
+
+/* The answer to SIGKILL must not wait for the end of the call. */
+static void end_by_kill(pid_t pid)
+{
+	long long start = now_ms();
+	int wstatus;
+
+	MUST(kill(pid, SIGKILL));
+	MUST(waitpid(pid, &wstatus, 0));
+	CHECK(WIFSIGNALED(wstatus), "the call was over by itself: wait status %#x", wstatus);
+	CHECK(now_ms() - start < 2000, "took %lld ms to die", now_ms() - start);
+}
+
+TEST(callers, killed)
+{
+	struct region r = region_anon(64, slow_node(), 1);
+	struct batch b;
+	pid_t pid;
+
+	lru_settle();
+	if (!door_present())
+		mpp(0, NULL, NULL, NULL, 0, NULL);
+	long_call_init(&b, &r, fast_node());
+	pid = MUST(fork());
+	if (pid == 0) {
+		mpp(b.nr, b.pages, b.nodes, b.status, MPOL_MF_MOVE_ALL, NULL);
+		_exit(0);
+	}
+	nap_ms(500);
+	end_by_kill(pid);
+	region_verify(&r);
+	long_call_free(&b);
+}
+
+/* Killed in the midst of migration, again and again: nothing is lost, nothing stays isolated. */
+TEST(callers, killed_while_moving, .limit_s = 120)
+{
+	struct region r = region_anon(1024, slow_node(), 1);
+	int node = fast_node();
+
+	lru_settle();
+	if (!door_present())
+		mpp(0, NULL, NULL, NULL, 0, NULL);
+	for (int round = 0; round < 12; round++) {
+		struct batch b = batch_of(&r, node);
+		pid_t pid = MUST(fork());
+
+		for (long turn = 0; pid == 0; turn++) {
+			for (unsigned long i = 0; i < b.nr; i++)
+				b.nodes[i] = turn % 2 ? slow_node() : fast_node();
+			mpp(b.nr, b.pages, b.nodes, b.status, MPOL_MF_MOVE_ALL | MPP_MF_NEW_PAGES,
+			    b.pages);
+		}
+		nap_ms(40 + round * 17);
+		end_by_kill(pid);
+		region_verify(&r);
+		batch_free(&b);
+	}
+}
+
+/* ---- The module ------------------------------------------------------ */
+
+#define MODULE "move_phys_pages"
+
+/* What the module was loaded from; these tests put it back. */
+static const char *module_file(void)
+{
+	const char *path = getenv("MPP_MODULE");
+
+	close(device());
+	if (!path)
+		path = "/.vm/door.ko";
+	if (access(path, R_OK))
+		SKIP("the module's file is not here (MPP_MODULE)");
+	return path;
+}
+
+static int module_unload(void)
+{
+	return syscall(SYS_delete_module, MODULE, O_NONBLOCK) ? -errno : 0;
+}
+
+/* The kernel says EWOULDBLOCK when somebody uses it, EBUSY when it can never go. */
+static void expect_in_use(const char *when)
+{
+	int ret = module_unload();
+
+	CHECK(ret == -EWOULDBLOCK || ret == -EBUSY, "unloading %s: %s", when, status_name(ret));
+}
+
+static void module_load(const char *path)
+{
+	int fd = MUST(open(path, O_RDONLY | O_CLOEXEC));
+
+	MUST(syscall(SYS_finit_module, fd, "", 0));
+	close(fd);
+	for (int i = 0; i < 50 && !exists(DEVICE); i++)
+		nap_ms(20);
+}
+
+static void expect_working(void)
+{
+	struct region r = region_anon(1, slow_node(), 1);
+
+	CHECK_STATUS(move_one_patient(region_phys(&r, 0), fast_node(), 0, NULL), fast_node());
+	region_verify(&r);
+}
+
+TEST(callers, unload)
+{
+	const char *path = module_file();
+	int fd = device();
+
+	expect_in_use("with an open descriptor");
+	CHECK_STATUS(raw_probe(fd, 0), 0);
+	close(fd);
+	expect_working();
+	CHECK_STATUS(module_unload(), 0);
+	CHECK(!exists(DEVICE), "the device outlived its module");
+	module_load(path);
+	expect_working();
+}
+
+TEST(callers, unload_in_flight)
+{
+	struct region r = region_anon(64, slow_node(), 1);
+	const char *path = module_file();
+	struct batch b;
+	int ret = 0;
+	pid_t pid;
+
+	long_call_init(&b, &r, fast_node());
+	pid = MUST(fork());
+	if (pid == 0) {
+		mpp(b.nr, b.pages, b.nodes, b.status, MPOL_MF_MOVE_ALL, NULL);
+		_exit(0);
+	}
+	nap_ms(300);
+	for (int i = 0; i < 20; i++)
+		expect_in_use("during a call");
+	end_by_kill(pid);
+	/* The descriptor is closed for good a moment after its process is gone. */
+	for (int i = 0; i < 50; i++) {
+		ret = module_unload();
+		if (!ret)
+			break;
+		nap_ms(20);
+	}
+	CHECK_STATUS(ret, 0);
+	module_load(path);
+	expect_working();
+	region_verify(&r);
+	long_call_free(&b);
+}
