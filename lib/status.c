@@ -41,7 +41,7 @@ static const struct status_row {
 static const struct status_row *status_find(int status)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		if (rows[i].err == -status)
+		if (-rows[i].err == status)
 			return &rows[i];
 	return NULL;
 }
