@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the core asks of the kernel, for the module on an unmodified kernel.
+ *
+ * The core names interfaces as Linux 7.3 does.  Two things stand between it and
+ * the kernel at hand:
+ *
+ *  - Functions that modules may not link to.  They are looked up at load time and
+ *    reached by static calls, that is by direct call instructions.  An indirect
+ *    call would fault on machines with IBT: most of these functions are never
+ *    called indirectly by the kernel, which then seals their ENDBR.
+ *  - Interfaces that changed.  probe.sh asks the compiler, one
+ *    question a file (probes/), and the shims below go by the answers
+ *    (MPP_HAVE_*), each naming the change that it bridges.
+ */
+#ifndef MPP_COMPAT_ENV_H
+#define MPP_COMPAT_ENV_H
+
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/capability.h>
+#include <linux/cgroup.h>
+#include <linux/compat.h>
+#include <linux/cpuset.h>
+#include <linux/gfp.h>
+#include <linux/hash.h>
+#include <linux/huge_mm.h>
+#include <linux/hugetlb.h>
+#include <linux/ioport.h>
+#include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mempolicy.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+#include <linux/static_call.h>
+#include <linux/swap.h>
+#include <linux/sysfs.h>
+#include <linux/uaccess.h>
+#include <linux/version.h>
+#include <linux/vmstat.h>
+#include <linux/xarray.h>
+
+#include <linux/move_phys_pages.h>
+
+#include "mpp_probed.h"
+
+#ifndef CONFIG_MEMCG
+#error "move_phys_pages needs CONFIG_MEMCG: without it the kernel cannot tell whose memory it is"
+#endif
+#if !defined(CONFIG_MIGRATION) || !defined(CONFIG_NUMA) || !defined(CONFIG_CPUSETS)
+#error "move_phys_pages needs CONFIG_MIGRATION, CONFIG_NUMA and CONFIG_CPUSETS"
+#endif
+#if !defined(CONFIG_KPROBES) || !defined(CONFIG_KALLSYMS)
+#error "move_phys_pages needs CONFIG_KPROBES and CONFIG_KALLSYMS to find kernel functions"
+#endif
+
+/* mm/internal.h; what it returns differs, see mpp_env_isolate_lru(). */
+int folio_isolate_lru(struct folio *folio);
+/* linux/swap.h, then mm/internal.h. */
+void lru_add_drain(void);
+
+/* Functions to look up, where each has the same name and type on every kernel. */
+#define MPP_COMMON_FUNCTIONS(X)		\
+	X(__get_vma_policy)		\
+	X(__mpol_put)			\
+	X(cpuset_mems_allowed)		\
+	X(folio_isolate_lru)		\
+	X(folio_lock_anon_vma_read)	\
+	X(get_online_mems)		\
+	X(lru_add_drain)		\
+	X(lru_add_drain_all)		\
+	X(migrate_pages)		\
+	X(page_vma_mapped_walk)		\
+	X(put_online_mems)		\
+	X(putback_movable_pages)	\
+	X(rmap_walk)			\
+	X(size_to_hstate)		\
+	X(vma_migratable)
+
+/* "mm: hugetlb: rename isolate_hugetlb() to folio_isolate_hugetlb()", 6.14 */
+#ifdef MPP_HAVE_FOLIO_ISOLATE_HUGETLB
+#define MPP_ISOLATE_HUGETLB_FUNCTION(X)	X(folio_isolate_hugetlb)
+#elif defined(MPP_HAVE_ISOLATE_HUGETLB)
+#define MPP_ISOLATE_HUGETLB_FUNCTION(X)	X(isolate_hugetlb)
+#else
+#define MPP_ISOLATE_HUGETLB_FUNCTION(X)	X(folio_isolate_hugetlb)
+#endif
+
+/* "mm/hugetlb: convert alloc_huge_page_nodemask() to folios", 6.2 */
+#ifdef MPP_HAVE_ALLOC_HUGETLB_FOLIO
+#define MPP_ALLOC_HUGETLB_FUNCTION(X)	X(alloc_hugetlb_folio_nodemask)
+#else
+#define MPP_ALLOC_HUGETLB_FUNCTION(X)	X(alloc_huge_page_nodemask)
+#endif
+
+#ifdef MPP_HAVE_NODE_FILTER
+#define MPP_NODE_FILTER_FUNCTION(X)	X(mem_cgroup_node_filter_allowed)
+#else
+#define MPP_NODE_FILTER_FUNCTION(X)
+#endif
+
+/* Inline since "mm: drop total_mapcount() and inline folio_mapcount()", 6.10 */
+#ifdef MPP_HAVE_INLINE_MAPCOUNT
+#define MPP_MAPCOUNT_FUNCTION(X)
+#else
+#define MPP_MAPCOUNT_FUNCTION(X)	X(folio_mapcount)
+#endif
+
+#define MPP_FUNCTIONS(X)		\
+	MPP_COMMON_FUNCTIONS(X)		\
+	MPP_ISOLATE_HUGETLB_FUNCTION(X)	\
+	MPP_ALLOC_HUGETLB_FUNCTION(X)	\
+	MPP_NODE_FILTER_FUNCTION(X)	\
+	MPP_MAPCOUNT_FUNCTION(X)
+
+#define MPP_DECLARE_STATIC_CALL(fn) DECLARE_STATIC_CALL(mpp_sc_##fn, fn);
+MPP_FUNCTIONS(MPP_DECLARE_STATIC_CALL)
+#undef MPP_DECLARE_STATIC_CALL
+
+int mpp_env_init(void);
+
+/*
+ * Which of the two ways folio_isolate_lru() reports success: 0 of an int before
+ * "mm: change to return bool for folio_isolate_lru()" (6.4), true of a bool
+ * after it.  Found out at load time, see mpp_env_learn_isolation().
+ */
+extern bool mpp_isolate_returns_bool;
+
+static inline bool mpp_env_isolate_lru(struct folio *folio)
+{
+	int ret = static_call(mpp_sc_folio_isolate_lru)(folio);
+
+	return mpp_isolate_returns_bool ? (u8)ret : !ret;
+}
+
+static inline bool mpp_env_isolate_hugetlb(struct folio *folio, struct list_head *list)
+{
+#ifdef MPP_HAVE_FOLIO_ISOLATE_HUGETLB
+	return static_call(mpp_sc_folio_isolate_hugetlb)(folio, list);
+#elif defined(MPP_HAVE_ISOLATE_HUGETLB)
+	return static_call(mpp_sc_isolate_hugetlb)(folio, list);
+#else
+	/* "mm/hugetlb: convert isolate_hugetlb to folios", 6.2; int, 0 is success, before 6.3 */
+	return !static_call(mpp_sc_folio_isolate_hugetlb)(&folio->page, list);
+#endif
+}
+
+static inline struct folio *mpp_env_alloc_hugetlb(struct hstate *h, int nid, nodemask_t *nmask,
+						  gfp_t gfp, bool allow_fallback)
+{
+#ifdef MPP_HAVE_ALLOC_HUGETLB_FOLIO
+	return static_call(mpp_sc_alloc_hugetlb_folio_nodemask)(h, nid, nmask, gfp,
+								allow_fallback);
+#else
+	struct page *page = static_call(mpp_sc_alloc_huge_page_nodemask)(h, nid, nmask, gfp);
+
+	return page ? page_folio(page) : NULL;
+#endif
+}
+
+/*
+ * The core's callbacks, as the kernel at hand types them.
+ * "migrate: convert migrate_pages() to use folios", 6.5
+ */
+struct folio *mpp_get_new_folio(struct folio *src, unsigned long private);
+void mpp_put_new_folio(struct folio *dst, unsigned long private);
+
+int mpp_env_migrate_pages(struct list_head *from, unsigned long private, enum migrate_mode mode,
+			  enum migrate_reason reason);
+
+struct anon_vma *mpp_env_lock_anon_vma(
+#ifdef MPP_HAVE_CONST_ANON_LOCK
+	/* "mm/rmap: constify ... anon_vma" */
+	const
+#endif
+	struct folio *folio, struct rmap_walk_control *rwc);
+
+void mpp_env_node_filter(struct mem_cgroup *memcg, nodemask_t *mask);
+
+/* Variables that modules may not link to. */
+extern unsigned long *mpp_env_huge_zero_pfn;
+extern enum zone_type *mpp_env_policy_zone;
+
+static inline void mpp_env_mpol_cond_put(struct mempolicy *pol)
+{
+	if (mpol_needs_cond_ref(pol))
+		static_call(mpp_sc___mpol_put)(pol);
+}
+
+static inline bool mpp_env_is_huge_zero(const struct folio *folio)
+{
+	return READ_ONCE(*mpp_env_huge_zero_pfn) == folio_pfn((struct folio *)folio);
+}
+
+/* "mm/migrate: convert __PageMovable() to page_has_movable_ops()", 6.17 */
+#ifndef MPP_HAVE_MOVABLE_OPS
+static inline bool page_has_movable_ops(struct page *page)
+{
+	return __PageMovable(page);
+}
+#endif
+
+/* "mm/hwpoison: introduce folio_contain_hwpoisoned_page() helper", 6.12 */
+#ifndef MPP_HAVE_FOLIO_HWPOISONED
+static inline bool folio_contain_hwpoisoned_page(struct folio *folio)
+{
+	return folio_test_hwpoison(folio) ||
+	       (folio_test_large(folio) && !folio_test_hugetlb(folio) &&
+		PageHasHWPoisoned(&folio->page));
+}
+#endif
+
+/* "mm: Add AS_UNMOVABLE ...", 6.7, renamed AS_INACCESSIBLE in 6.11: none before that. */
+#ifndef MPP_HAVE_INACCESSIBLE
+static inline bool mapping_inaccessible(const struct address_space *mapping)
+{
+	return false;
+}
+#endif
+
+/*
+ * "mm: rename folio_expected_refs()", 6.16, with backports.  Where folio_mapcount()
+ * has to be looked up, the header's own cannot be linked.  Counted as the
+ * migration of 6.1 does.
+ */
+#if !defined(MPP_HAVE_EXPECTED_REFS) || !defined(MPP_HAVE_INLINE_MAPCOUNT)
+#define MPP_OWN_EXPECTED_REFS
+static inline int mpp_env_expected_refs(struct folio *folio)
+{
+	int refs = 0;
+
+	if (folio_test_swapcache(folio))
+		refs += folio_nr_pages(folio);
+	else if (!folio_test_anon(folio) && folio->mapping)
+		refs += folio_test_hugetlb(folio) ? 1 : folio_nr_pages(folio);
+	if (!folio_test_anon(folio))
+		refs += folio_test_private(folio);
+	return refs + static_call(mpp_sc_folio_mapcount)(folio);
+}
+#endif
+
+/*
+ * "mm/filemap: remove hugetlb special casing in filemap.c", 6.7: before it a hugetlb
+ * folio's index counts huge pages, and the header's conversion cannot be linked.
+ */
+#ifdef MPP_HAVE_BASEPAGE_INDEX
+#undef DEFINE_FOLIO_VMA_WALK
+#define DEFINE_FOLIO_VMA_WALK(name, _folio, _vma, _address, _flags)		\
+	struct page_vma_mapped_walk name = {					\
+		.pfn = folio_pfn(_folio),					\
+		.nr_pages = folio_nr_pages(_folio),				\
+		.pgoff = (_folio)->index <<					\
+			 (folio_test_hugetlb(_folio) ? folio_order(_folio) : 0),	\
+		.vma = _vma,							\
+		.address = _address,						\
+		.flags = _flags,						\
+	}
+#endif
+
+/* "mempolicy: alloc_pages_mpol() for NUMA policy without vma", 6.7 */
+static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, unsigned long addr,
+						   pgoff_t *ilx)
+{
+#ifdef MPP_HAVE_POLICY_INDEX
+	return static_call(mpp_sc___get_vma_policy)(vma, addr, ilx);
+#else
+	*ilx = 0;
+	return static_call(mpp_sc___get_vma_policy)(vma, addr);
+#endif
+}
+
+/*
+ * Whether a folio can sit in a per-CPU batch with its LRU flag set: until "mm/swap:
+ * remove boilerplate" and the changes around it.  Behaviour, which no compiler
+ * probe can see, hence the one version check.
+ */
+#define MPP_LRU_BATCHES_KEEP_FLAG	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
+
+/* From here on the core's names lead to the above. */
+#ifndef MPP_ENV_NO_NAMES
+#define __get_vma_policy		mpp_env_vma_policy
+#define alloc_hugetlb_folio_nodemask	mpp_env_alloc_hugetlb
+#define cpuset_mems_allowed		static_call(mpp_sc_cpuset_mems_allowed)
+#define folio_hstate(folio)		static_call(mpp_sc_size_to_hstate)(folio_size(folio))
+#define folio_isolate_hugetlb		mpp_env_isolate_hugetlb
+#define folio_isolate_lru		mpp_env_isolate_lru
+#define folio_lock_anon_vma_read	mpp_env_lock_anon_vma
+#define get_online_mems			static_call(mpp_sc_get_online_mems)
+#define is_huge_zero_folio		mpp_env_is_huge_zero
+#define lru_add_drain			static_call(mpp_sc_lru_add_drain)
+#define lru_add_drain_all		static_call(mpp_sc_lru_add_drain_all)
+#define mem_cgroup_node_filter_allowed	mpp_env_node_filter
+#define migrate_pages(from, get, put, private, mode, reason, nr) \
+	mpp_env_migrate_pages(from, private, mode, reason)
+#define mpol_cond_put			mpp_env_mpol_cond_put
+#define page_vma_mapped_walk(pvmw)	static_call(mpp_sc_page_vma_mapped_walk)(pvmw)
+#define policy_zone			(*mpp_env_policy_zone)
+#define put_online_mems			static_call(mpp_sc_put_online_mems)
+#define putback_movable_pages		static_call(mpp_sc_putback_movable_pages)
+#define rmap_walk			static_call(mpp_sc_rmap_walk)
+#define vma_migratable			static_call(mpp_sc_vma_migratable)
+#ifndef MPP_HAVE_INLINE_MAPCOUNT
+#define folio_mapcount			static_call(mpp_sc_folio_mapcount)
+#endif
+#ifdef MPP_OWN_EXPECTED_REFS
+#define folio_expected_ref_count	mpp_env_expected_refs
+#endif
+#endif /* !MPP_ENV_NO_NAMES */
+
+#endif /* MPP_COMPAT_ENV_H */

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One call: take entries in, decide each, give the answers back.
+ *
+ * The arrays are in user memory that may be unmapped, read-only, aliased or
+ * written to by another thread.  Each entry is copied once and only the copy is
+ * looked at.  Before a page moves, its answer is known to have a place: else the
+ * caller would learn neither that it moved nor where it went.
+ */
+#include "mpp.h"
+
+#define MPP_KNOWN_FLAGS							\
+	(MPOL_MF_MOVE | MPOL_MF_MOVE_ALL | MPP_MF_UNMAPPED |		\
+	 MPP_MF_IGNORE_MEMPOLICY | MPP_MF_DRY_RUN | MPP_MF_SYNC |	\
+	 MPP_MF_RECLAIM | MPP_MF_NEW_PAGES)
+
+/* As found, after this CPU's LRU batches were drained, after all CPUs' were. */
+#define MPP_ROUNDS	3
+
+/**
+ * mpp_permitted - whether the caller may use move_phys_pages at all
+ *
+ * Physical addresses make exploits of other flaws easier, and a namespace owns
+ * no physical memory: only the initial user namespace counts.  Each door asks
+ * this before it looks at any argument.
+ */
+bool mpp_permitted(void)
+{
+	return capable(CAP_SYS_ADMIN);
+}
+
+/* Worth another look within the call: it may have been bad timing. */
+static bool mpp_transient(enum mpp_outcome outcome)
+{
+	switch (outcome) {
+	case MPP_NOT_ISOLATED:
+	case MPP_LOCKED:
+	case MPP_WRITEBACK:
+	case MPP_CONTENDED:
+	case MPP_RACED:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The folio's first entry decides; a refusal holds for the same target only. */
+static bool mpp_decided(const struct mpp_item *item, int nid)
+{
+	switch (item->outcome) {
+	case MPP_QUEUED:
+	case MPP_ALREADY:
+	case MPP_WOULD_MOVE:
+		return true;
+	default:
+		return item->nid == nid;
+	}
+}
+
+static enum mpp_outcome mpp_decide(struct mpp_call *call, struct mpp_item *item,
+				   struct folio *folio, int nid)
+{
+	enum mpp_outcome gate = mpp_gate(folio);
+	enum mpp_outcome outcome;
+
+	if (gate != MPP_PASSED && gate != MPP_NOT_ISOLATED)
+		return gate;
+	outcome = mpp_gate_unmapped(folio, call->args.flags);
+	if (outcome != MPP_PASSED)
+		return outcome;
+	item->at = nid;
+	if (folio_nid(folio) == nid)
+		return MPP_ALREADY;
+
+	/*
+	 * Off the LRU only the swap-backed flag, which nobody but anonymous
+	 * memory and shmem sets, vouches for what ->mapping points to.
+	 */
+	if (gate == MPP_NOT_ISOLATED && !folio_test_swapbacked(folio))
+		return MPP_NOT_ISOLATED;
+	outcome = mpp_check_folio(call, folio, nid);
+	if (outcome != MPP_PASSED)
+		return outcome;
+	if (call->mode == MPP_MODE_DRY_RUN)
+		return MPP_WOULD_MOVE;
+	return gate == MPP_PASSED ? mpp_queue(call, item, folio) : MPP_NOT_ISOLATED;
+}
+
+static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int *at)
+{
+	enum mpp_outcome outcome = mpp_gate(folio);
+
+	if (outcome != MPP_PASSED && outcome != MPP_NOT_ISOLATED)
+		return outcome;
+	outcome = mpp_gate_unmapped(folio, flags);
+	if (outcome != MPP_PASSED)
+		return outcome;
+	*at = folio_nid(folio);
+	return MPP_FOUND;
+}
+
+/* Give entry @i its outcome; @at is the node that holds the contents, if known. */
+static void mpp_answer(struct mpp_call *call, unsigned int i, enum mpp_outcome outcome, int at)
+{
+	call->outcome[i] = outcome;
+	if (mpp_transient(outcome))
+		call->retry = true;
+	call->status[i] = mpp_outcome_errno(outcome) ? -mpp_outcome_errno(outcome) : at;
+}
+
+static void mpp_move_entry(struct mpp_call *call, unsigned int i, struct folio *folio)
+{
+	unsigned long pfn = folio_pfn(folio);
+	struct mpp_item *item = mpp_item_find(call, pfn);
+	int nid = call->nodes[i];
+
+	if (!item)
+		item = mpp_item_add(call, pfn, folio_order(folio));
+	if (!mpp_decided(item, nid)) {
+		item->nid = nid;
+		item->outcome = mpp_decide(call, item, folio, nid);
+	}
+	if (item->outcome == MPP_QUEUED) {
+		call->outcome[i] = MPP_QUEUED;
+		call->item_of[i] = item - call->items;
+	} else {
+		mpp_answer(call, i, item->outcome, item->at);
+	}
+}
+
+/* Decide one entry, or queue the folio that will decide it. */
+static void mpp_take(struct mpp_call *call, unsigned int i)
+{
+	u64 frame = call->pages[i] >> PAGE_SHIFT;
+	unsigned long pfn = frame;
+	enum mpp_outcome outcome;
+	int at = NUMA_NO_NODE;
+	unsigned long new_pfn;
+	struct folio *folio;
+
+	if (call->mode != MPP_MODE_QUERY) {
+		outcome = mpp_check_target(call->nodes[i]);
+		if (outcome != MPP_PASSED)
+			goto answer;
+		if (mpp_recall(call, pfn, &new_pfn, &at)) {
+			call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
+			outcome = new_pfn == pfn ? MPP_ALREADY : MPP_MOVED;
+			goto answer;
+		}
+	}
+
+	/* More address bits than a PFN has: no memory there. */
+	outcome = pfn == frame ? mpp_find(pfn, &folio) : MPP_ABSENT;
+	if (outcome != MPP_PASSED)
+		goto answer;
+	if (call->mode == MPP_MODE_QUERY) {
+		outcome = mpp_locate(folio, call->args.flags, &at);
+		mpp_answer(call, i, outcome, at);
+	} else {
+		mpp_move_entry(call, i, folio);
+	}
+	/* A queued folio is held by its isolation; an extra reference would stop it. */
+	folio_put(folio);
+	return;
+answer:
+	mpp_answer(call, i, outcome, at);
+}
+
+/* After migration: the queued entries of [from, to). */
+static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to)
+{
+	unsigned int i;
+
+	for (i = from; i < to; i++) {
+		unsigned long pfn = call->pages[i] >> PAGE_SHIFT;
+		unsigned long new_pfn = pfn;
+		enum mpp_outcome outcome;
+		int at = NUMA_NO_NODE;
+
+		if (call->outcome[i] != MPP_QUEUED)
+			continue;
+		outcome = mpp_fate(call, &call->items[call->item_of[i]], pfn, &new_pfn, &at);
+		call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
+		mpp_answer(call, i, outcome, at);
+	}
+}
+
+/* Decide every pending entry of the batch; @last: no batch follows. */
+static int mpp_round(struct mpp_call *call, bool last)
+{
+	unsigned int from, i;
+	int err;
+
+	call->retry = false;
+	for (from = 0; from < call->nr; from = i) {
+		mpp_items_begin(call);
+		for (i = from; i < call->nr && call->queued_bytes < MPP_BATCH_BYTES; i++) {
+			if (call->outcome[i] == MPP_PENDING)
+				mpp_take(call, i);
+			cond_resched();
+		}
+		mpp_migrate_queued(call);
+		mpp_settle(call, from, i);
+		err = mpp_items_account(call, !last || i < call->nr || call->retry);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/*
+ * Make another round worth its while.  A drain of all CPUs disturbs each of them,
+ * so it comes last, once in a call, and only for a page that passed every check
+ * and cannot be isolated.
+ */
+static void mpp_prepare_round(struct mpp_call *call, unsigned int round)
+{
+	bool batched = false;
+	unsigned int i;
+
+	for (i = 0; i < call->nr; i++)
+		batched |= call->outcome[i] == MPP_NOT_ISOLATED;
+	if (batched && round == 1) {
+		lru_add_drain();
+	} else if (batched && !call->drained) {
+		lru_add_drain_all();
+		call->drained = true;
+	}
+	for (i = 0; i < call->nr; i++) {
+		if (mpp_transient(call->outcome[i]))
+			call->outcome[i] = MPP_PENDING;
+	}
+}
+
+static int mpp_batch(struct mpp_call *call, bool last)
+{
+	unsigned int round;
+	int err;
+
+	memset(call->outcome, MPP_PENDING, call->nr);
+	err = mpp_round(call, last);
+	for (round = 1; !err && call->retry && call->mode == MPP_MODE_MOVE && round < MPP_ROUNDS;
+	     round++) {
+		mpp_prepare_round(call, round);
+		err = mpp_round(call, last);
+	}
+	mpp_forget_limits(call);
+	return err;
+}
+
+static unsigned long mpp_prefix(unsigned long nr, unsigned long bytes_missing, size_t size)
+{
+	return (nr * size - bytes_missing) / size;
+}
+
+/*
+ * How many of @nr entries of @array can be written: what is there is read and
+ * written back, which changes nothing.
+ */
+static unsigned long mpp_writable(void __user *array, void *buf, unsigned long nr, size_t size)
+{
+	nr = mpp_prefix(nr, copy_from_user(buf, array, nr * size), size);
+	return mpp_prefix(nr, copy_to_user(array, buf, nr * size), size);
+}
+
+/*
+ * Take in entries from @start on, up to the first that cannot be read or whose
+ * answer cannot be written.  Returns how many.
+ */
+static unsigned long mpp_take_in(struct mpp_call *call, u64 start, unsigned long nr)
+{
+	const struct mpp_args *args = &call->args;
+
+	nr = mpp_prefix(nr, copy_from_user(call->pages, args->pages + start, nr * sizeof(u64)),
+			sizeof(u64));
+	if (args->nodes)
+		nr = mpp_prefix(nr, copy_from_user(call->nodes, args->nodes + start,
+						   nr * sizeof(int)), sizeof(int));
+	nr = mpp_writable(args->status + start, call->scratch, nr, sizeof(int));
+	if (args->flags & MPP_MF_NEW_PAGES)
+		nr = mpp_writable(args->new_pages + start, call->scratch, nr, sizeof(u64));
+	return nr;
+}
+
+static int mpp_give_back(struct mpp_call *call, u64 start)
+{
+	const struct mpp_args *args = &call->args;
+
+	if (copy_to_user(args->status + start, call->status, call->nr * sizeof(int)))
+		return -EFAULT;
+	if (args->flags & MPP_MF_NEW_PAGES &&
+	    copy_to_user(args->new_pages + start, call->pages, call->nr * sizeof(u64)))
+		return -EFAULT;
+	return 0;
+}
+
+/* Entries of the batch that are not what was asked for. */
+static unsigned int mpp_misses(const struct mpp_call *call)
+{
+	unsigned int misses = 0;
+	unsigned int i;
+
+	for (i = 0; i < call->nr; i++) {
+		if (call->mode == MPP_MODE_QUERY)
+			misses += call->status[i] < 0;
+		else
+			misses += call->status[i] != call->nodes[i];
+	}
+	return misses;
+}
+
+static long mpp_run(struct mpp_call *call)
+{
+	u64 nr_pages = call->args.nr_pages;
+	long misses = 0;
+	u64 start;
+
+	for (start = 0; start < nr_pages; start += call->nr) {
+		unsigned long want = min_t(u64, nr_pages - start, call->cap);
+		int err, fault;
+
+		if (start && signal_pending(current))
+			return -EINTR;
+		call->nr = mpp_take_in(call, start, want);
+		if (!call->nr)
+			return -EFAULT;
+		err = mpp_batch(call, start + want == nr_pages);
+		mpp_stat_batch(call);
+		fault = mpp_give_back(call, start);
+		if (fault || err)
+			return fault ?: err;
+		misses += mpp_misses(call);
+		cond_resched();
+	}
+	return misses;
+}
+
+static struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
+{
+	unsigned int cap = min_t(u64, args->nr_pages, MPP_BATCH_ENTRIES);
+	unsigned int hash_bits = order_base_2(cap) + 1;
+	struct mpp_call *call;
+	size_t size;
+	void *next;
+
+	/* Arrays in order of alignment: 8, 8, 8, 4, 4, 2, 2, 1. */
+	size = sizeof(*call) + cap * (sizeof(*call->items) + sizeof(*call->pages) +
+	       sizeof(*call->scratch) + sizeof(*call->nodes) + sizeof(*call->status) +
+	       sizeof(*call->item_of) + sizeof(*call->outcome)) +
+	       (sizeof(*call->hash) << hash_bits);
+	call = kvmalloc(size, GFP_KERNEL);
+	if (!call)
+		return NULL;
+	memset(call, 0, sizeof(*call));
+
+	next = call + 1;
+	call->items = next;
+	next = call->pages = next + cap * sizeof(*call->items);
+	next = call->scratch = next + cap * sizeof(*call->pages);
+	next = call->nodes = next + cap * sizeof(*call->scratch);
+	next = call->status = next + cap * sizeof(*call->nodes);
+	next = call->item_of = next + cap * sizeof(*call->status);
+	next = call->hash = next + cap * sizeof(*call->item_of);
+	call->outcome = next + (sizeof(*call->hash) << hash_bits);
+
+	call->cap = cap;
+	call->hash_bits = hash_bits;
+	call->args = *args;
+	INIT_LIST_HEAD(&call->queued);
+	xa_init(&call->fragments);
+	xa_init(&call->record);
+	return call;
+}
+
+static void mpp_call_free(struct mpp_call *call)
+{
+	xa_destroy(&call->fragments);
+	xa_destroy(&call->record);
+	kvfree(call);
+}
+
+/**
+ * mpp_core_call - move pages named by physical address
+ * @args: from the door, unchecked but for the caller's right to be here
+ *
+ * May sleep.  See design notes in the files of the core, and the man page for
+ * what each status means.
+ *
+ * Return: the number of entries that are not on their target (for a query: that
+ * have no node), or a negative errno when the call as a whole failed: -EINVAL,
+ * -EFAULT, -EINTR, -ENOMEM.  Entries dealt with before it have their status.
+ */
+long mpp_core_call(const struct mpp_args *args)
+{
+	struct mpp_call *call;
+	long ret;
+
+	if (args->flags & ~MPP_KNOWN_FLAGS || args->nr_pages > INT_MAX)
+		return -EINVAL;
+	if (!args->nr_pages)
+		return 0;
+
+	call = mpp_call_alloc(args);
+	if (!call)
+		return -ENOMEM;
+	if (!args->nodes)
+		call->mode = MPP_MODE_QUERY;
+	else if (args->flags & MPP_MF_DRY_RUN)
+		call->mode = MPP_MODE_DRY_RUN;
+	else
+		call->mode = MPP_MODE_MOVE;
+	ret = mpp_run(call);
+	mpp_call_free(call);
+	return ret;
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ask everybody concerned whether a folio may move to a node.
+ *
+ * Locks, outermost first, as in mm/rmap.c:
+ *
+ *	folio lock
+ *	  i_mmap_rwsem or anon_vma->rwsem, read	(rmap_walk())
+ *	    page table lock			(page_vma_mapped_walk())
+ *	    mmap_lock, read, trylock only	(VMA policy)
+ *	    RCU -> alloc_lock or callback_lock	(owner's policy, owner's cpuset)
+ *
+ * The folio lock keeps a file folio in its mapping and a KSM folio in its stable
+ * tree node, and stops migration; it does not stop munmap(), for which the
+ * anon_vma is locked by folio_lock_anon_vma_read().  For hugetlb i_mmap_rwsem
+ * nests outside the folio lock, so there it is only tried.  mmap_lock nests
+ * outside all of them: waiting for it here could deadlock.
+ */
+#include "mpp.h"
+
+struct mpp_walk {
+	struct mpp_call *call;
+	int nid;
+	enum mpp_outcome outcome;
+	bool visited;
+	bool count_sharers;
+	struct mm_struct *sharer;
+};
+
+/**
+ * mpp_check_target - tell whether a node can be a target for this caller
+ * @nid: any number
+ *
+ * The caller's own cpuset binds because the allocator applies it to every
+ * allocation; asked late it would look like a full node.
+ *
+ * Return: MPP_PASSED or why not.
+ */
+enum mpp_outcome mpp_check_target(int nid)
+{
+	if (nid < 0 || nid >= MAX_NUMNODES || !node_state(nid, N_MEMORY))
+		return MPP_BAD_NODE;
+	if (!node_isset(nid, cpuset_current_mems_allowed))
+		return MPP_CPUSET_CALLER;
+	return MPP_PASSED;
+}
+
+/* The policy must be kept from going away: by mmap_lock, alloc_lock or a reference. */
+static bool mpp_policy_allows(const struct mempolicy *pol, int nid)
+{
+	return !pol || pol->mode != MPOL_BIND || node_isset(nid, pol->nodes);
+}
+
+static void mpp_ask_owner(struct mpp_limit *limit)
+{
+	struct task_struct *owner;
+	nodemask_t allowed;
+
+	limit->process = MPP_PASSED;
+	limit->task_policy = MPP_PASSED;
+
+	/* RCU keeps the task_struct; the task itself may exit at any time. */
+	rcu_read_lock();
+	owner = rcu_dereference(limit->mm->owner);
+	if (!owner) {
+		/* Between owners, or past the last one: then nobody is left to ask. */
+		if (atomic_read(&limit->mm->mm_users))
+			limit->process = MPP_RACED;
+		goto out;
+	}
+
+	allowed = cpuset_mems_allowed(owner);
+	if (!node_isset(limit->nid, allowed))
+		limit->process = MPP_CPUSET_TASK;
+
+	task_lock(owner);
+	if (!mpp_policy_allows(owner->mempolicy, limit->nid))
+		limit->task_policy = MPP_POLICY_TASK;
+	task_unlock(owner);
+out:
+	rcu_read_unlock();
+}
+
+/* A process is asked once per batch and target.  The pin keeps the mm's address its own. */
+static const struct mpp_limit *mpp_limit_of(struct mpp_call *call, struct mm_struct *mm, int nid)
+{
+	struct mpp_limit *limit = &call->limits[hash_ptr(mm, ilog2(MPP_LIMITS))];
+
+	if (limit->mm == mm && limit->nid == nid)
+		return limit;
+	if (limit->mm != mm) {
+		if (limit->mm)
+			mmdrop(limit->mm);
+		mmgrab(mm);
+		limit->mm = mm;
+	}
+	limit->nid = nid;
+	mpp_ask_owner(limit);
+	return limit;
+}
+
+/**
+ * mpp_forget_limits - end a batch: the next one asks the processes anew
+ * @call: the call
+ */
+void mpp_forget_limits(struct mpp_call *call)
+{
+	unsigned int i;
+
+	for (i = 0; i < MPP_LIMITS; i++) {
+		if (!call->limits[i].mm)
+			continue;
+		mmdrop(call->limits[i].mm);
+		call->limits[i].mm = NULL;
+	}
+}
+
+/*
+ * What the VMA's own policy says.  MPP_PENDING: it has none.
+ *
+ * No policy and no hook to ask is seen without the lock; a policy that is set
+ * just now is missed, as it is by move_pages(2).
+ */
+static enum mpp_outcome mpp_vma_policy(struct vm_area_struct *vma, unsigned long addr, int nid)
+{
+	enum mpp_outcome outcome = MPP_PENDING;
+	struct mempolicy *pol;
+	pgoff_t ilx;
+
+	if (!READ_ONCE(vma->vm_policy) && !(vma->vm_ops && vma->vm_ops->get_policy))
+		return MPP_PENDING;
+	if (!mmap_read_trylock(vma->vm_mm))
+		return MPP_CONTENDED;
+	pol = __get_vma_policy(vma, addr, &ilx);
+	if (pol)
+		outcome = mpp_policy_allows(pol, nid) ? MPP_PASSED : MPP_POLICY_VMA;
+	mpol_cond_put(pol);
+	mmap_read_unlock(vma->vm_mm);
+	return outcome;
+}
+
+static enum mpp_outcome mpp_vma_allows(struct mpp_walk *walk, struct folio *folio,
+				       struct vm_area_struct *vma, unsigned long addr)
+{
+	const struct mpp_limit *limit;
+	enum mpp_outcome outcome;
+
+	if (!vma_migratable(vma))
+		return MPP_VMA;
+	limit = mpp_limit_of(walk->call, vma->vm_mm, walk->nid);
+	if (limit->process != MPP_PASSED)
+		return limit->process;
+	if (walk->call->args.flags & MPP_MF_IGNORE_MEMPOLICY)
+		return MPP_PASSED;
+	outcome = mpp_vma_policy(vma, addr, walk->nid);
+	if (outcome != MPP_PENDING)
+		return outcome;
+	return folio_test_anon(folio) ? limit->task_policy : MPP_PASSED;
+}
+
+/* rmap over-approximates: it visits VMAs that have broken copy-on-write long ago. */
+static bool mpp_maps(struct folio *folio, struct vm_area_struct *vma, unsigned long addr)
+{
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+
+	if (!page_vma_mapped_walk(&pvmw))
+		return false;
+	page_vma_mapped_walk_done(&pvmw);
+	return true;
+}
+
+static bool mpp_check_one(struct folio *folio, struct vm_area_struct *vma, unsigned long addr,
+			  void *arg)
+{
+	struct mpp_walk *walk = arg;
+	enum mpp_outcome outcome;
+
+	walk->visited = true;
+	outcome = mpp_vma_allows(walk, folio, vma, addr);
+
+	/* Only what would decide the outcome is worth the look into the page tables. */
+	if (outcome == MPP_PASSED && !walk->count_sharers)
+		return true;
+	if (!mpp_maps(folio, vma, addr))
+		return true;
+	if (outcome == MPP_PASSED && walk->sharer && walk->sharer != vma->vm_mm)
+		outcome = MPP_SHARED;
+	walk->sharer = vma->vm_mm;
+	walk->outcome = outcome;
+	return outcome == MPP_PASSED;
+}
+
+static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *folio, int nid)
+{
+	struct mpp_walk walk = {
+		.call = call,
+		.nid = nid,
+		.outcome = MPP_PASSED,
+		.count_sharers = !(call->args.flags & MPOL_MF_MOVE_ALL) &&
+				 folio_mapcount(folio) > 1,
+	};
+	struct rmap_walk_control rwc = {
+		.arg = &walk,
+		.try_lock = folio_test_hugetlb(folio),
+		.rmap_one = mpp_check_one,
+		.anon_lock = folio_lock_anon_vma_read,
+	};
+
+	/* One process may map a KSM page many times, on behalf of data that were not one. */
+	if (walk.count_sharers && folio_test_ksm(folio))
+		return MPP_SHARED;
+
+	rmap_walk(folio, &rwc);
+	if (rwc.contended)
+		return MPP_CONTENDED;
+	/* Mapped a moment ago, and nobody to ask: it is being unmapped. */
+	if (!walk.visited)
+		return MPP_RACED;
+	return walk.outcome;
+}
+
+/* Nobody maps it: the cgroup that is charged for it speaks. */
+static enum mpp_outcome mpp_check_charged(struct folio *folio, int nid)
+{
+	nodemask_t allowed = node_states[N_MEMORY];
+	struct mem_cgroup *memcg;
+
+	/* The folio lock keeps the binding, RCU the cgroup behind it. */
+	rcu_read_lock();
+	memcg = folio_memcg(folio);
+	mem_cgroup_node_filter_allowed(memcg, &allowed);
+	rcu_read_unlock();
+	return node_isset(nid, allowed) ? MPP_PASSED : MPP_CPUSET_CGROUP;
+}
+
+static enum mpp_outcome mpp_check_mapping(struct folio *folio)
+{
+	struct address_space *mapping = folio_mapping(folio);
+
+	if (!mapping || folio_test_anon(folio))
+		return MPP_PASSED;
+	if (mapping_inaccessible(mapping))
+		return MPP_UNSUPPORTED;
+	if (gfp_zone(mapping_gfp_mask(mapping)) < policy_zone)
+		return MPP_ZONE;
+	return MPP_PASSED;
+}
+
+/*
+ * A reference that nothing accounts for makes migration fail after it has
+ * unmapped the folio; seen here it costs its users nothing.  hugetlb keeps its
+ * references differently on each kernel and is left to migration.
+ *
+ * A folio in a per-CPU batch has such a reference too.  The batches of mlock,
+ * and on old kernels those that move folios about the LRU, leave the LRU flag
+ * set, so that only a drain tells one from the other.
+ */
+static enum mpp_outcome mpp_check_references(struct mpp_call *call, struct folio *folio)
+{
+	if (folio_test_hugetlb(folio))
+		return MPP_PASSED;
+	/* One more than expected is our own. */
+	if (folio_ref_count(folio) <= folio_expected_ref_count(folio) + 1)
+		return MPP_PASSED;
+	if (call->drained || folio_maybe_dma_pinned(folio))
+		return MPP_PINNED;
+	return MPP_LRU_BATCHES_KEEP_FLAG || folio_test_mlocked(folio) ?
+	       MPP_NOT_ISOLATED : MPP_PINNED;
+}
+
+static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *folio, int nid)
+{
+	enum mpp_outcome outcome;
+
+	if (folio_contain_hwpoisoned_page(folio))
+		return MPP_HWPOISON;
+	outcome = mpp_gate_unmapped(folio, call->args.flags);
+	if (outcome != MPP_PASSED)
+		return outcome;
+	outcome = mpp_check_mapping(folio);
+	if (outcome != MPP_PASSED)
+		return outcome;
+	if (folio_mapped(folio))
+		outcome = mpp_check_mappings(call, folio, nid);
+	else
+		outcome = mpp_check_charged(folio, nid);
+	if (outcome != MPP_PASSED)
+		return outcome;
+	if (folio_test_writeback(folio) && !(call->args.flags & MPP_MF_SYNC))
+		return MPP_WRITEBACK;
+	return mpp_check_references(call, folio);
+}
+
+/**
+ * mpp_check_folio - run every check for one folio and one target
+ * @call: the call, for its flags and its memory of processes already asked
+ * @folio: past mpp_gate(), with a reference, not locked
+ * @nid: past mpp_check_target()
+ *
+ * May sleep, for the folio lock only with MPP_MF_SYNC.
+ *
+ * Return: MPP_PASSED or why not.
+ */
+enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid)
+{
+	enum mpp_outcome outcome;
+
+	if (!folio_trylock(folio)) {
+		if (!(call->args.flags & MPP_MF_SYNC) || folio_lock_killable(folio))
+			return MPP_LOCKED;
+	}
+	outcome = mpp_check_locked(call, folio, nid);
+	folio_unlock(folio);
+	return outcome;
+}

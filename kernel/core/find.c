@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a physical address to a folio that may be a user's.
+ *
+ * The address comes from user space and may be stale by the time it gets here:
+ * whatever it names is looked at without trust, and nothing is touched before a
+ * reference that was not taken from a free page says that it may be.
+ */
+#include "mpp.h"
+
+/* A reserved page is memory of the kernel's image, or not memory at all. */
+static enum mpp_outcome mpp_reserved(unsigned long pfn)
+{
+	return page_is_ram(pfn) ? MPP_NOT_USER : MPP_ABSENT;
+}
+
+static enum mpp_outcome mpp_find_online(unsigned long pfn, struct folio **foliop)
+{
+	struct page *page = pfn_to_online_page(pfn);
+	struct folio *folio;
+
+	if (!page)
+		return MPP_ABSENT;
+	if (is_zero_pfn(pfn))
+		return MPP_ZERO_PAGE;
+	if (PageReserved(page))
+		return mpp_reserved(pfn);
+	/* Before a reference is taken: a poisoned page may be free. */
+	if (PageHWPoison(page))
+		return MPP_HWPOISON;
+
+	folio = page_folio(page);
+	/* Never from zero: that would resurrect a page on its way to the allocator. */
+	if (!folio_try_get(folio))
+		return MPP_NOT_USER;
+	/* Recheck: a split, or a free and reuse, may have come before the reference. */
+	if (unlikely(page_folio(page) != folio)) {
+		folio_put(folio);
+		return MPP_RACED;
+	}
+	*foliop = folio;
+	return MPP_PASSED;
+}
+
+/**
+ * mpp_find - find the folio that holds a page frame, and take a reference
+ * @pfn: any page frame number, also of memory that does not exist
+ * @foliop: receives the folio, only with MPP_PASSED
+ *
+ * Memory may go offline and its struct pages away at any time; the hotplug lock
+ * is held until the reference keeps the memory block from going.
+ *
+ * Return: MPP_PASSED with a reference that the caller drops, or an outcome.
+ */
+enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop)
+{
+	enum mpp_outcome outcome;
+
+	get_online_mems();
+	outcome = mpp_find_online(pfn, foliop);
+	put_online_mems();
+	return outcome;
+}
+
+/*
+ * A user's page that is not on the LRU: in a per-CPU batch on its way there, or
+ * isolated by somebody else.  Only of a page without a type of its own does
+ * ->mapping say anything.
+ */
+static bool mpp_off_lru_user(struct folio *folio)
+{
+	if (folio_test_slab(folio) || page_has_type(&folio->page) ||
+	    page_has_movable_ops(&folio->page))
+		return false;
+	return READ_ONCE(folio->mapping) || folio_test_swapcache(folio);
+}
+
+/**
+ * mpp_gate - tell whether a folio is of a kind that migration can move
+ * @folio: with a reference
+ *
+ * Asked before anything else of the folio is read: slab, page tables and
+ * drivers' pages use the fields of struct page for purposes of their own.
+ *
+ * Return: MPP_PASSED, MPP_NOT_ISOLATED for a user's page that is not on the LRU
+ * now, or why it is none of the caller's business.
+ */
+enum mpp_outcome mpp_gate(struct folio *folio)
+{
+	if (is_huge_zero_folio(folio))
+		return MPP_ZERO_PAGE;
+	if (folio_contain_hwpoisoned_page(folio))
+		return MPP_HWPOISON;
+	if (folio_test_hugetlb(folio)) {
+		if (folio_order(folio) > HPAGE_PMD_ORDER)
+			return MPP_UNSUPPORTED;
+		return MPP_PASSED;
+	}
+	if (folio_test_lru(folio))
+		return MPP_PASSED;
+	return mpp_off_lru_user(folio) ? MPP_NOT_ISOLATED : MPP_NOT_USER;
+}
+
+/**
+ * mpp_gate_unmapped - the part of the gate that needs the folio to hold still
+ * @folio: past mpp_gate(), preferably locked
+ * @flags: of the call
+ *
+ * Return: MPP_PASSED when the folio is mapped, or is page or swap cache that
+ * the caller wants too.
+ */
+enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags)
+{
+	if (folio_mapped(folio))
+		return MPP_PASSED;
+	if (folio_test_anon(folio) ? !folio_test_swapcache(folio) : !folio->mapping)
+		return MPP_FREED;
+	return flags & MPP_MF_UNMAPPED ? MPP_PASSED : MPP_UNMAPPED;
+}

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Isolate, migrate per target node, and learn what became of each folio.
+ *
+ * migrate_pages() tells how many folios it failed to move, not which ones, nor
+ * why.  Our own callbacks see every pairing of a source with a destination and
+ * every pairing that is given up, so at the end a folio
+ *
+ *	- that holds a pairing has moved to that destination,
+ *	- that is left on the list has not, and still shows why,
+ *	- that is neither was freed by its last user while we held it.
+ *
+ * A partly mapped huge page may be split on the way; its pages then turn up as
+ * sources of their own and are kept in call->fragments.
+ *
+ * migrate_pages() stops at the first destination that cannot be had, with
+ * folios untried.  What needs no more room than that is submitted again, so that
+ * "no room" is only said of a folio for which there was none.
+ */
+#include "mpp.h"
+
+/* In call->fragments: the destination's PFN, or an outcome with this bit. */
+#define MPP_FRAGMENT_FAILED	BIT(BITS_PER_LONG - 3)
+
+static unsigned int mpp_hash_slot(const struct mpp_call *call, unsigned long pfn)
+{
+	return hash_long(pfn, call->hash_bits);
+}
+
+/**
+ * mpp_item_find - find the item of a folio in the running batch
+ * @call: the call
+ * @pfn: of the folio's first page, before any move
+ *
+ * Return: the item or NULL.
+ */
+struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn)
+{
+	unsigned int slot = mpp_hash_slot(call, pfn);
+
+	while (call->hash[slot] != MPP_NO_ITEM) {
+		struct mpp_item *item = &call->items[call->hash[slot]];
+
+		if (item->pfn == pfn)
+			return item;
+		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
+	}
+	return NULL;
+}
+
+/**
+ * mpp_item_add - begin an item for a folio that has none in this batch
+ * @call: the call
+ * @pfn: of the folio's first page
+ * @order: of the folio
+ *
+ * There is room: a batch has at most one item for each of its entries, and the
+ * hash twice as many slots.
+ *
+ * Return: the item, undecided and without a target.
+ */
+struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn, unsigned int order)
+{
+	unsigned int slot = mpp_hash_slot(call, pfn);
+	struct mpp_item *item = &call->items[call->nr_items];
+
+	while (call->hash[slot] != MPP_NO_ITEM)
+		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
+	call->hash[slot] = call->nr_items++;
+
+	*item = (struct mpp_item) {
+		.pfn = pfn,
+		.nid = NUMA_NO_NODE,
+		.at = NUMA_NO_NODE,
+		.order = order,
+		.outcome = MPP_PENDING,
+	};
+	return item;
+}
+
+/**
+ * mpp_items_begin - begin a round: forget the items of the one before
+ * @call: the call
+ */
+void mpp_items_begin(struct mpp_call *call)
+{
+	memset(call->hash, 0xff, sizeof(*call->hash) << call->hash_bits);
+	call->nr_items = 0;
+	xa_destroy(&call->fragments);
+}
+
+/**
+ * mpp_queue - isolate a folio that passed every check
+ * @call: the call
+ * @item: its item, whose target it is queued for
+ * @folio: with a reference, which stays the caller's
+ *
+ * Return: MPP_QUEUED, or why it could not be isolated.
+ */
+enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio)
+{
+	if (folio_test_hugetlb(folio)) {
+		if (!folio_isolate_hugetlb(folio, &call->queued))
+			return MPP_NOT_ISOLATED;
+	} else {
+		if (!folio_isolate_lru(folio))
+			return MPP_NOT_ISOLATED;
+		list_add_tail(&folio->lru, &call->queued);
+		mod_node_page_state(folio_pgdat(folio),
+				    NR_ISOLATED_ANON + folio_is_file_lru(folio),
+				    folio_nr_pages(folio));
+	}
+	item->folio = folio;
+	item->from = folio_nid(folio);
+	node_set(item->nid, call->targets);
+	call->queued_bytes += folio_size(folio);
+	return MPP_QUEUED;
+}
+
+/*
+ * Room as an ordinary allocation sees it: above the mark at which the next one
+ * would wake reclaim.  The allocator itself would go on to the last reserve, and
+ * leave it to others to be swapped out.
+ */
+static bool mpp_has_room(int nid, unsigned int order)
+{
+	pg_data_t *pgdat = NODE_DATA(nid);
+	int i;
+
+	for (i = 0; i < MAX_NR_ZONES; i++) {
+		struct zone *zone = &pgdat->node_zones[i];
+
+		if (!populated_zone(zone))
+			continue;
+		if (zone_page_state(zone, NR_FREE_PAGES) > low_wmark_pages(zone) + BIT(order))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Pool pages only: a hugetlb page that is made for a migration would be taken
+ * from the target's ordinary memory, behind the administrator's back.  The mask
+ * is that of a page that can be moved, as all that come here can; it does not
+ * reclaim, should the pool run dry just now and a page be made after all.
+ */
+static struct folio *mpp_alloc_hugetlb(struct folio *src, int nid)
+{
+	gfp_t gfp = (GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_THISNODE | __GFP_NOWARN;
+	struct hstate *h = folio_hstate(src);
+
+	if (READ_ONCE(h->free_huge_pages_node[nid]) == 0 ||
+	    READ_ONCE(h->free_huge_pages) <= READ_ONCE(h->resv_huge_pages))
+		return NULL;
+	return alloc_hugetlb_folio_nodemask(h, nid, NULL, gfp, false);
+}
+
+static struct folio *mpp_alloc(struct mpp_call *call, unsigned int order)
+{
+	bool reclaim = call->args.flags & MPP_MF_RECLAIM;
+	gfp_t gfp = __GFP_THISNODE | __GFP_NOWARN;
+
+	if (order)
+		gfp |= (reclaim ? GFP_TRANSHUGE : GFP_TRANSHUGE_LIGHT) | __GFP_COMP;
+	else if (reclaim)
+		gfp |= GFP_HIGHUSER_MOVABLE | __GFP_RETRY_MAYFAIL;
+	else
+		gfp |= (GFP_HIGHUSER_MOVABLE & ~__GFP_RECLAIM) | __GFP_NOMEMALLOC;
+
+	if (!reclaim && !mpp_has_room(call->nid, order))
+		return NULL;
+	return __folio_alloc_node(gfp, order, call->nid);
+}
+
+/* The folio is locked by nobody yet, and others of the batch may be: do not wait. */
+static bool mpp_pair_fragment(struct mpp_call *call, struct folio *src, struct folio *dst)
+{
+	unsigned long i;
+
+	for (i = 0; i < folio_nr_pages(src); i++) {
+		void *dst_pfn = xa_mk_value(folio_pfn(dst) + i);
+
+		if (xa_is_err(xa_store(&call->fragments, folio_pfn(src) + i, dst_pfn,
+				       GFP_NOWAIT | __GFP_NOWARN)))
+			return false;
+	}
+	return true;
+}
+
+/**
+ * mpp_get_new_folio - migrate_pages() asks for a destination
+ * @src: the folio to move, isolated
+ * @private: the call
+ *
+ * Return: a folio on the target node, recorded as @src's; NULL when there is no
+ * room, which is noted with the size that found none.
+ */
+struct folio *mpp_get_new_folio(struct folio *src, unsigned long private)
+{
+	struct mpp_call *call = (struct mpp_call *)private;
+	unsigned int order = folio_order(src);
+	bool hugetlb = folio_test_hugetlb(src);
+	struct mpp_item *item;
+	struct folio *dst;
+
+	dst = hugetlb ? mpp_alloc_hugetlb(src, call->nid) : mpp_alloc(call, order);
+	if (!dst)
+		goto no_room;
+
+	item = mpp_item_find(call, folio_pfn(src));
+	if (likely(item && item->order == order)) {
+		item->dst_pfn = folio_pfn(dst);
+		item->at = folio_nid(dst);
+		item->paired = true;
+		call->last_paired = item;
+		return dst;
+	}
+	if (mpp_pair_fragment(call, src, dst))
+		return dst;
+	folio_put(dst);
+no_room:
+	call->full_order = order;
+	call->full_hugetlb = hugetlb;
+	return NULL;
+}
+
+static struct mpp_item *mpp_item_paired_with(struct mpp_call *call, unsigned long dst_pfn)
+{
+	unsigned int i;
+
+	/* Nearly always it is the pairing just made. */
+	if (call->last_paired && call->last_paired->paired &&
+	    call->last_paired->dst_pfn == dst_pfn)
+		return call->last_paired;
+	for (i = 0; i < call->nr_items; i++) {
+		if (call->items[i].paired && call->items[i].dst_pfn == dst_pfn)
+			return &call->items[i];
+	}
+	return NULL;
+}
+
+/**
+ * mpp_put_new_folio - migrate_pages() gives a destination back, unused
+ * @dst: from mpp_get_new_folio()
+ * @private: the call
+ */
+void mpp_put_new_folio(struct folio *dst, unsigned long private)
+{
+	struct mpp_call *call = (struct mpp_call *)private;
+	struct mpp_item *item = mpp_item_paired_with(call, folio_pfn(dst));
+	unsigned long pfn = 0;
+	void *entry;
+
+	if (item) {
+		item->paired = false;
+		item->at = NUMA_NO_NODE;
+	} else {
+		xa_for_each(&call->fragments, pfn, entry) {
+			unsigned long i = xa_to_value(entry) - folio_pfn(dst);
+
+			if (i < folio_nr_pages(dst))
+				xa_erase(&call->fragments, pfn);
+		}
+	}
+	folio_put(dst);
+}
+
+/* Why a folio is still on the list.  It is isolated, so it holds still. */
+static enum mpp_outcome mpp_why_left(struct folio *folio)
+{
+	struct address_space *mapping = folio_mapping(folio);
+
+	if (folio_contain_hwpoisoned_page(folio))
+		return MPP_HWPOISON;
+	if (folio_test_writeback(folio))
+		return MPP_WRITEBACK;
+	if (folio_test_locked(folio))
+		return MPP_LOCKED;
+	if (mapping && !folio_test_anon(folio) && mapping_inaccessible(mapping))
+		return MPP_UNSUPPORTED;
+	/* One more than expected is isolation's. */
+	if (folio_ref_count(folio) > folio_expected_ref_count(folio) + 1)
+		return MPP_PINNED;
+	return MPP_RACED;
+}
+
+static void mpp_note_left(struct mpp_call *call, struct folio *folio, enum mpp_outcome outcome)
+{
+	struct mpp_item *item = mpp_item_find(call, folio_pfn(folio));
+	unsigned long i;
+
+	if (item && item->order == folio_order(folio)) {
+		item->outcome = outcome;
+		return;
+	}
+	/* Room is not certain here; mpp_fate() has an honest answer for what is missing. */
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		xa_store(&call->fragments, folio_pfn(folio) + i,
+			 xa_mk_value(MPP_FRAGMENT_FAILED | outcome), GFP_KERNEL);
+}
+
+/* Whether @folio needs at least what could not be had. */
+static bool mpp_needs_as_much(const struct mpp_call *call, struct folio *folio)
+{
+	if (folio_test_hugetlb(folio) != call->full_hugetlb)
+		return false;
+	return call->full_hugetlb ? folio_order(folio) == call->full_order :
+				    folio_order(folio) >= call->full_order;
+}
+
+/* Returns whether any folio was set aside, so that trying again makes progress. */
+static bool mpp_set_aside(struct mpp_call *call, struct list_head *from, struct list_head *aside)
+{
+	struct folio *folio, *next;
+	bool any = false;
+
+	list_for_each_entry_safe(folio, next, from, lru) {
+		if (!mpp_needs_as_much(call, folio))
+			continue;
+		mpp_note_left(call, folio, MPP_NO_ROOM);
+		list_move_tail(&folio->lru, aside);
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Asynchronous migration never waits for a lock or for I/O.  The reason given is
+ * that of NUMA balancing, since that is the one for which a large folio is not
+ * split when it finds no room.
+ */
+static void mpp_migrate_list(struct mpp_call *call, struct list_head *list)
+{
+	enum migrate_mode mode = call->args.flags & MPP_MF_SYNC ? MIGRATE_SYNC : MIGRATE_ASYNC;
+	struct folio *folio;
+	LIST_HEAD(aside);
+	bool full;
+
+	do {
+		call->full_order = UINT_MAX;
+		call->last_paired = NULL;
+		migrate_pages(list, mpp_get_new_folio, mpp_put_new_folio, (unsigned long)call,
+			      mode, MR_NUMA_MISPLACED, NULL);
+		full = call->full_order != UINT_MAX;
+	} while (full && mpp_set_aside(call, list, &aside) && !list_empty(list));
+
+	list_for_each_entry(folio, list, lru)
+		mpp_note_left(call, folio, mpp_why_left(folio));
+	list_splice(&aside, list);
+	if (!list_empty(list))
+		putback_movable_pages(list);
+}
+
+/**
+ * mpp_migrate_queued - migrate what is queued, target by target
+ * @call: the call
+ *
+ * Afterwards nothing is isolated, and mpp_fate() tells what became of each page.
+ * What moved now sits in this CPU's LRU batch; draining it here, where it is
+ * cheap, saves the next caller who names it a machine-wide drain.
+ */
+void mpp_migrate_queued(struct mpp_call *call)
+{
+	unsigned int i;
+	int nid;
+
+	if (nodes_empty(call->targets))
+		return;
+	for_each_node_mask(nid, call->targets) {
+		LIST_HEAD(list);
+
+		for (i = 0; i < call->nr_items; i++) {
+			struct mpp_item *item = &call->items[i];
+
+			if (item->outcome == MPP_QUEUED && item->nid == nid)
+				list_move_tail(&item->folio->lru, &list);
+		}
+		call->nid = nid;
+		mpp_migrate_list(call, &list);
+	}
+	nodes_clear(call->targets);
+	call->queued_bytes = 0;
+	lru_add_drain();
+}
+
+/**
+ * mpp_fate - what became of one page
+ * @call: the call, after mpp_migrate_queued()
+ * @item: the item of the page's folio
+ * @pfn: the page, by the name it had before
+ * @new_pfn: receives where its contents are, only with MPP_MOVED
+ * @at: receives the node that holds them, with an outcome without errno
+ *
+ * Return: the outcome.
+ */
+enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,
+			  unsigned long *new_pfn, int *at)
+{
+	unsigned long value;
+	void *entry;
+
+	if (item->outcome != MPP_QUEUED) {
+		*at = item->at;
+		return item->outcome;
+	}
+	if (item->paired) {
+		*new_pfn = item->dst_pfn + (pfn - item->pfn);
+		*at = item->at;
+		return MPP_MOVED;
+	}
+	entry = xa_load(&call->fragments, pfn);
+	if (!entry)
+		return MPP_FREED;
+	value = xa_to_value(entry);
+	if (value & MPP_FRAGMENT_FAILED)
+		return value & ~MPP_FRAGMENT_FAILED;
+	*new_pfn = value;
+	*at = pfn_to_nid(value);
+	return MPP_MOVED;
+}
+
+/* A folio that was split: each page that is known to have moved stands for itself. */
+static int mpp_account_fragments(struct mpp_call *call, const struct mpp_item *item,
+				 bool remember)
+{
+	unsigned long last = item->pfn + BIT(item->order) - 1;
+	unsigned long pfn;
+	void *entry;
+	int ret = 0;
+
+	xa_for_each_range(&call->fragments, pfn, entry, item->pfn, last) {
+		unsigned long value = xa_to_value(entry);
+
+		if (value & MPP_FRAGMENT_FAILED)
+			continue;
+		mpp_stat_moved(call, item->from, pfn_to_nid(value), 1);
+		if (remember && !ret)
+			ret = mpp_record(call, pfn, 0, value, pfn_to_nid(value));
+	}
+	return ret;
+}
+
+/**
+ * mpp_items_account - end a round: count what moved, and remember it if need be
+ * @call: the call, after mpp_migrate_queued()
+ * @remember: whether further look-ups follow in this call
+ *
+ * Return: 0, or -ENOMEM when what happened could not be remembered; the call
+ * must not look at another address then, lest it move a folio twice.
+ */
+int mpp_items_account(struct mpp_call *call, bool remember)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < call->nr_items; i++) {
+		struct mpp_item *item = &call->items[i];
+		int err = 0;
+
+		if (item->outcome == MPP_ALREADY) {
+			if (remember)
+				err = mpp_record(call, item->pfn, item->order, item->pfn, item->at);
+		} else if (item->outcome == MPP_QUEUED && item->paired) {
+			mpp_stat_moved(call, item->from, item->at, BIT(item->order));
+			if (remember)
+				err = mpp_record(call, item->pfn, item->order, item->dst_pfn,
+						 item->at);
+		} else if (item->outcome == MPP_QUEUED) {
+			err = mpp_account_fragments(call, item, remember);
+		}
+		ret = ret ?: err;
+	}
+	return ret;
+}

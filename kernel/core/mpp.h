@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * move_phys_pages: what the files of the core share.
+ *
+ * A call runs in batches, a batch in four phases, one file each:
+ *
+ *	call.c		take entries in from user space, give answers back
+ *	find.c		from a physical address to a folio that may be a user's
+ *	check.c		ask every mapping of the folio whether it may move there
+ *	migrate.c	isolate, migrate per target node, learn what became of each
+ *
+ * record.c remembers what earlier batches of the call decided, stat.c counts.
+ * The core does not know through which door it was called, and names kernel
+ * interfaces as Linux 7.3 does; mpp_env.h supplies them.
+ */
+#ifndef MPP_CORE_H
+#define MPP_CORE_H
+
+#include "mpp_env.h"
+
+/*
+ * Limits of one batch.  Entries bound the memory of a call and the time to the
+ * next signal check.  Bytes bound what is off the LRU at once: reclaim throttles
+ * itself on isolated pages (too_many_isolated()), and 512 huge pages would be
+ * 1 GiB.
+ */
+#define MPP_BATCH_ENTRIES	512U
+#define MPP_BATCH_BYTES		(8UL << 20)
+
+/* What can become of an entry: name in the counters, errno of its status. */
+#define MPP_OUTCOMES(X)						\
+	X(MOVED,	"moved",		0)		\
+	X(ALREADY,	"already",		0)		\
+	X(WOULD_MOVE,	"would_move",		0)		\
+	X(FOUND,	"found",		0)		\
+	X(ABSENT,	"absent",		ENXIO)		\
+	X(NOT_USER,	"not_user",		ENOENT)		\
+	X(FREED,	"freed",		ENOENT)		\
+	X(UNMAPPED,	"unmapped",		ESRCH)		\
+	X(ZERO_PAGE,	"zero_page",		EFAULT)		\
+	X(VMA,		"vma_not_migratable",	EFAULT)		\
+	X(ZONE,		"bound_to_zone",	EFAULT)		\
+	X(SHARED,	"shared",		EACCES)		\
+	X(CPUSET_TASK,	"cpuset_of_process",	EXDEV)		\
+	X(CPUSET_CGROUP, "cpuset_of_cgroup",	EXDEV)		\
+	X(CPUSET_CALLER, "cpuset_of_caller",	EXDEV)		\
+	X(POLICY_VMA,	"policy_of_vma",	EPERM)		\
+	X(POLICY_TASK,	"policy_of_task",	EPERM)		\
+	X(BAD_NODE,	"bad_node",		ENODEV)		\
+	X(HWPOISON,	"poisoned",		EHWPOISON)	\
+	X(NOT_ISOLATED,	"not_isolated",		EBUSY)		\
+	X(PINNED,	"pinned",		EBUSY)		\
+	X(LOCKED,	"locked",		EAGAIN)		\
+	X(WRITEBACK,	"writeback",		EAGAIN)		\
+	X(CONTENDED,	"contended",		EAGAIN)		\
+	X(RACED,	"raced",		EAGAIN)		\
+	X(NO_ROOM,	"no_room",		ENOMEM)		\
+	X(UNSUPPORTED,	"unsupported",		EOPNOTSUPP)
+
+enum mpp_outcome {
+#define MPP_OUTCOME_ENUM(id, name, err) MPP_##id,
+	MPP_OUTCOMES(MPP_OUTCOME_ENUM)
+#undef MPP_OUTCOME_ENUM
+	MPP_NR_OUTCOMES,
+	/* States on the way to an outcome; none of them leaves the core. */
+	MPP_PENDING = MPP_NR_OUTCOMES,	/* not looked at, or to be looked at again */
+	MPP_PASSED,			/* passed the phase that was asked */
+	MPP_QUEUED,			/* isolated, its fate decided by migration */
+};
+
+/* What a call does; each kind is counted apart. */
+enum mpp_mode { MPP_MODE_MOVE, MPP_MODE_DRY_RUN, MPP_MODE_QUERY, MPP_NR_MODES };
+
+/**
+ * struct mpp_args - the arguments of one call, as the doors pass them
+ *
+ * See include/uapi/linux/move_phys_pages.h for their meaning.
+ */
+struct mpp_args {
+	u64 nr_pages;
+	const u64 __user *pages;
+	const int __user *nodes;
+	int __user *status;
+	u64 __user *new_pages;
+	unsigned int flags;
+};
+
+/*
+ * One folio that entries of the running batch name.  @folio is only valid while
+ * the item is queued: isolation holds the reference.
+ */
+struct mpp_item {
+	struct folio *folio;
+	unsigned long pfn;	/* of the first page, before the move */
+	unsigned long dst_pfn;	/* likewise after it, while @paired */
+	int nid;		/* target */
+	int from;		/* node it was on when it was queued */
+	int at;			/* node that holds the contents */
+	u8 order;
+	u8 outcome;
+	bool paired;		/* migration holds a destination for it */
+};
+
+/* What the limits of one process say about one target node, for a batch. */
+struct mpp_limit {
+	struct mm_struct *mm;	/* pinned by mm_count */
+	int nid;
+	u8 process;		/* MPP_PASSED or why not: always decides */
+	u8 task_policy;		/* likewise: for anonymous memory without VMA policy */
+};
+
+#define MPP_LIMITS	64	/* power of two */
+
+#define MPP_NO_ITEM	U16_MAX
+
+/**
+ * struct mpp_call - the state of one call
+ *
+ * One allocation; the arrays behind it hold @cap entries of the batch.
+ */
+struct mpp_call {
+	struct mpp_args args;
+	enum mpp_mode mode;
+	bool drained;		/* machine-wide, which is worth doing once a call */
+	unsigned int cap;
+
+	/* The batch: @nr entries. */
+	unsigned int nr;
+	u64 *pages;		/* in: addresses; out: where the contents are now */
+	int *nodes;		/* targets */
+	int *status;
+	u64 *scratch;		/* for the test that the answers can be written */
+	u8 *outcome;
+	u16 *item_of;
+	unsigned int nr_items;
+	struct mpp_item *items;
+	u16 *hash;		/* items by PFN, open addressing */
+	unsigned int hash_bits;
+	bool retry;		/* an entry is worth another look */
+
+	/* Queued folios, and what is known while they migrate. */
+	struct list_head queued;
+	unsigned long queued_bytes;
+	nodemask_t targets;
+	int nid;		/* the target being served */
+	struct mpp_item *last_paired;
+	struct xarray fragments;	/* pages of folios split on the way */
+	unsigned int full_order;	/* smallest order that found no room */
+	bool full_hugetlb;		/* and whether that was a hugetlb folio */
+
+	struct mpp_limit limits[MPP_LIMITS];
+
+	/* What this call decided so far, see record.c. */
+	struct xarray record;
+	unsigned long record_orders;
+
+	unsigned long moved_pages;	/* in this batch */
+};
+
+/* call.c */
+bool mpp_permitted(void);
+long mpp_core_call(const struct mpp_args *args);
+
+/* find.c */
+enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop);
+enum mpp_outcome mpp_gate(struct folio *folio);
+enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags);
+
+/* check.c */
+enum mpp_outcome mpp_check_target(int nid);
+enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid);
+void mpp_forget_limits(struct mpp_call *call);
+
+/* migrate.c */
+void mpp_items_begin(struct mpp_call *call);
+struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn);
+struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn, unsigned int order);
+enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio);
+void mpp_migrate_queued(struct mpp_call *call);
+enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,
+			  unsigned long *new_pfn, int *at);
+int mpp_items_account(struct mpp_call *call, bool remember);
+struct folio *mpp_get_new_folio(struct folio *src, unsigned long private);
+void mpp_put_new_folio(struct folio *dst, unsigned long private);
+
+/* record.c */
+int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
+	       unsigned long new_pfn, int at);
+bool mpp_recall(struct mpp_call *call, unsigned long pfn, unsigned long *new_pfn, int *at);
+
+/* stat.c */
+int mpp_stat_init(void);
+void mpp_stat_exit(void);
+int mpp_outcome_errno(enum mpp_outcome outcome);
+void mpp_stat_batch(struct mpp_call *call);
+void mpp_stat_moved(struct mpp_call *call, int from, int to, unsigned long nr_pages);
+extern const struct attribute_group mpp_stat_group;
+
+#endif /* MPP_CORE_H */
