@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -16,6 +17,24 @@
 #define PM_PFN_MASK	((UINT64_C(1) << 55) - 1)
 
 #define BATCH_ENTRIES	32768	/* 256 KiB a read: 128 MiB of address space */
+
+/*
+ * PAGEMAP_SCAN tells where a mapping has pages at all (Linux 6.7, "fs/proc/task_mmu:
+ * implement IOCTL to get and optionally clear info about PTEs"), though not their
+ * frames.  Declared here, as the headers of older systems lack it.
+ */
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define SCAN_IOCTL	_IOWR('f', 16, struct scan_arg)
+#define SCAN_PRESENT	(UINT64_C(1) << 3)
+#define SCAN_REGIONS	256
 
 struct pagemap_source {
 	struct mpp_source base;
@@ -27,7 +46,11 @@ struct pagemap_source {
 	int pagemap_fd;
 	bool done;
 	int failure;		/* final: what every later read returns */
-	uint64_t va, vma_end;	/* what is left of the current mapping */
+	uint64_t vma_pos, vma_end;	/* what is left of the current mapping */
+	bool cannot_scan;
+	size_t region_pos, nr_regions;
+	struct scan_region regions[SCAN_REGIONS];
+	uint64_t va, part_end;	/* what is left of the part of it that is being read */
 	size_t pos, end;	/* unread entries; entries[pos] is for @va */
 	struct mpp_record run;	/* being merged, when size_bytes is not 0 */
 	uint64_t run_va;
@@ -76,6 +99,7 @@ static bool is_gone(int err)
 /* 1 with the next mapping in range set, 0 when there are no more, or -errno. */
 static int next_vma(struct pagemap_source *pm)
 {
+	const uint64_t page_mask = (UINT64_C(1) << pm->page_shift) - 1;
 	uint64_t limit = pm->options.va_end ? pm->options.va_end : UINT64_MAX;
 
 	for (;;) {
@@ -96,12 +120,65 @@ static int next_vma(struct pagemap_source *pm)
 			start = pm->options.va_start;
 		if (end > limit)
 			end = limit;
-		start &= ~((UINT64_C(1) << pm->page_shift) - 1);
 		if (start >= end)
 			continue;
-		pm->va = start;
-		pm->vma_end = end;
+		pm->vma_pos = start & ~page_mask;
+		pm->vma_end = (end + page_mask) & ~page_mask;
 		return 1;
+	}
+}
+
+/* Asks where the mapping goes on to have pages; false where the kernel cannot tell. */
+static bool scan_regions(struct pagemap_source *pm)
+{
+	struct scan_arg arg = {
+		.size = sizeof(arg),
+		.start = pm->vma_pos,
+		.end = pm->vma_end,
+		.vec = (uintptr_t)pm->regions,
+		.vec_len = SCAN_REGIONS,
+		.category_mask = SCAN_PRESENT,
+		.return_mask = SCAN_PRESENT,
+	};
+	int nr = ioctl(pm->pagemap_fd, SCAN_IOCTL, &arg);
+
+	if (nr < 0 || arg.walk_end <= pm->vma_pos)
+		return false;
+	pm->region_pos = 0;
+	pm->nr_regions = (size_t)nr;
+	pm->vma_pos = arg.walk_end;
+	return true;
+}
+
+/*
+ * 1 with the next stretch to read set, 0 when there are no more, or -errno.
+ * A mapping that one read covers is read; of a larger one, which may be
+ * terabytes with next to nothing in it, only what the scan shows.
+ */
+static int next_part(struct pagemap_source *pm)
+{
+	const uint64_t batch_bytes = (uint64_t)BATCH_ENTRIES << pm->page_shift;
+
+	for (;;) {
+		int err;
+
+		if (pm->region_pos < pm->nr_regions) {
+			pm->va = pm->regions[pm->region_pos].start;
+			pm->part_end = pm->regions[pm->region_pos].end;
+			pm->region_pos++;
+			return 1;
+		}
+		if (pm->vma_pos >= pm->vma_end) {
+			err = next_vma(pm);
+			if (err <= 0)
+				return err;
+		}
+		if (pm->cannot_scan || pm->vma_end - pm->vma_pos <= batch_bytes) {
+			pm->va = pm->vma_pos;
+			pm->part_end = pm->vma_pos = pm->vma_end;
+			return 1;
+		}
+		pm->cannot_scan = !scan_regions(pm);
 	}
 }
 
@@ -114,12 +191,12 @@ static int fill(struct pagemap_source *pm)
 
 	if (mpp_source_is_cancelled(&pm->base))
 		return -ECANCELED;
-	if (pm->va >= pm->vma_end) {
-		err = next_vma(pm);
+	if (pm->va >= pm->part_end) {
+		err = next_part(pm);
 		if (err <= 0)
 			return err;
 	}
-	nr_pages = (pm->vma_end - pm->va + (UINT64_C(1) << pm->page_shift) - 1) >> pm->page_shift;
+	nr_pages = (pm->part_end - pm->va) >> pm->page_shift;
 	if (nr_pages > BATCH_ENTRIES)
 		nr_pages = BATCH_ENTRIES;
 	len = pread(pm->pagemap_fd, pm->entries, nr_pages * sizeof(uint64_t),

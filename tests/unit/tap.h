@@ -17,13 +17,17 @@ static const char *tap_skipped;
 __attribute__((format(printf, 3, 4)))
 static inline void tap_fail(const char *file, int line, const char *fmt, ...)
 {
+	char text[2048];
 	va_list args;
 
 	tap_failed = true;
 	printf("# %s:%d: ", file, line);
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	/* A line of TAP is a line. */
+	for (char *c = text; *c; c++)
+		putchar(*c == '\n' ? '|' : *c);
 	putchar('\n');
 }
 

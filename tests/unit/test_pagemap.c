@@ -249,6 +249,46 @@ static void finds_this_process(void)
 	munmap(pages, NR_PAGES * 4096);
 }
 
+/* 16 GiB with four pages in them: found by asking where there are any. */
+static void finds_pages_in_a_desert(void)
+{
+	static const uint64_t offsets[] = {
+		0, 5 * 4096, UINT64_C(7) << 30, (UINT64_C(16) << 30) - 4096,
+	};
+	const size_t len = (size_t)16 << 30;
+	char *pages = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct mpp_pagemap_options options = {
+		.size = sizeof(options),
+		.pid = getpid(),
+		.va_start = (uintptr_t)pages,
+		.va_end = (uintptr_t)pages + len,
+	};
+	struct mpp_record records[NR_MAX];
+	struct mpp_source *src;
+	uint64_t va;
+	int nr;
+
+	CHECK(pages != MAP_FAILED);
+	madvise(pages, len, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < ARRAY_LEN(offsets); i++)
+		pages[offsets[i]] = 1;
+	CHECK_INT(mpp_pagemap_open(&options, &src), 0);
+	nr = mpp_source_read(src, NR_MAX, records);
+	if (nr == -EPERM) {
+		tap_skip("frame numbers are hidden from this user");
+	} else {
+		CHECK_INT(nr, ARRAY_LEN(offsets));
+		for (int i = 0; i < nr; i++) {
+			CHECK_INT(mpp_source_va(src, (size_t)i, &va), 0);
+			CHECK_INT(va - (uintptr_t)pages, offsets[i]);
+		}
+		CHECK_INT(mpp_source_read(src, NR_MAX, records), 0);
+	}
+	mpp_source_unref(src);
+	munmap(pages, len);
+}
+
 static void sees_a_child_end(void)
 {
 	struct mpp_record records[NR_MAX];
@@ -281,6 +321,7 @@ int main(void)
 		{ "garbled and empty maps", survives_garbage },
 		{ "options", checks_options },
 		{ "this process", finds_this_process },
+		{ "a mapping that is nearly empty", finds_pages_in_a_desert },
 		{ "a child that ends", sees_a_child_end },
 	};
 	int status;

@@ -1,0 +1,601 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The built command, run as a person would, with the fake device preloaded:
+ * MOVEPHYS is the command's path, FAKE_DEVICE the library's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <json-c/json.h>
+#include <numa.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tap.h"
+#include "tree.h"
+
+#define ARGS_MAX	16
+#define OUT_MAX		65536
+
+struct run {
+	int status;		/* exit status, or 128 + signal */
+	char out[OUT_MAX];
+	char err[OUT_MAX];
+	char log[OUT_MAX];	/* the fake device's calls */
+};
+
+static struct run run;
+
+static void read_whole(const char *name, char *text)
+{
+	FILE *file = fopen(tree_path(name), "r");
+	size_t len = file ? fread(text, 1, OUT_MAX - 1, file) : 0;
+
+	text[len] = '\0';
+	if (file)
+		fclose(file);
+}
+
+static void redirect(int fd, const char *name, int flags)
+{
+	int file = open(tree_path(name), flags, 0600);
+
+	if (file < 0 || dup2(file, fd) < 0)
+		_exit(99);
+	close(file);
+}
+
+/* Starts the command; standard input from the file "in" unless @in_fd >= 0, output likewise. */
+static pid_t start(int in_fd, int out_fd, const char *const *args)
+{
+	char *argv[ARGS_MAX + 2] = { getenv("MOVEPHYS") };
+	pid_t pid;
+
+	for (int i = 0; args[i]; i++)
+		argv[i + 1] = (char *)(uintptr_t)args[i];
+	unlink(tree_path("log"));
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	if (in_fd >= 0)
+		dup2(in_fd, STDIN_FILENO);
+	else
+		redirect(STDIN_FILENO, "in", O_RDONLY);
+	if (out_fd >= 0)
+		dup2(out_fd, STDOUT_FILENO);
+	else
+		redirect(STDOUT_FILENO, "out", O_WRONLY | O_CREAT | O_TRUNC);
+	redirect(STDERR_FILENO, "err", O_WRONLY | O_CREAT | O_TRUNC);
+	for (int fd = 3; fd < 64; fd++)
+		close(fd);
+	setenv("FAKE_MPP_LOG", tree_path("log"), 1);
+	setenv("LD_PRELOAD", getenv("FAKE_DEVICE"), 1);
+	signal(SIGPIPE, SIG_DFL);
+	alarm(30);
+	execv(argv[0], argv);
+	_exit(98);
+}
+
+static void finish(pid_t pid)
+{
+	int status;
+
+	waitpid(pid, &status, 0);
+	run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	read_whole("out", run.out);
+	read_whole("err", run.err);
+	read_whole("log", run.log);
+}
+
+#define ARGS(...)	((const char *const[]) { __VA_ARGS__, NULL })
+/* Of a file in the tree, for arguments: stays valid while the command runs. */
+#define IN_TREE(name)	strdupa(tree_path(name))
+
+#define RUN(...)	finish(start(-1, -1, ARGS(__VA_ARGS__)))
+
+static size_t count(const char *text, const char *part)
+{
+	size_t nr = 0;
+
+	for (text = strstr(text, part); text; text = strstr(text + 1, part))
+		nr++;
+	return nr;
+}
+
+/* The number under a path such as "outcomes.moved" in the JSON printed; -1 for none. */
+static long long json_number(const char *path)
+{
+	struct json_object *root = json_tokener_parse(run.out), *at = root;
+	char copy[128];
+	long long value;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (char *key = strtok(copy, "."); key && at; key = strtok(NULL, "."))
+		if (!json_object_object_get_ex(at, key, &at))
+			at = NULL;
+	value = at ? json_object_get_int64(at) : -1;
+	json_object_put(root);
+	return value;
+}
+
+static void helps(void)
+{
+	static const char *const commands[] = { "move", "where", "pagemap", "info" };
+
+	RUN("--help");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "examples:");
+	CHECK_STR(run.err, "");
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		CHECK_HAS(run.out, commands[i]);
+		RUN(commands[i], "--help");
+		CHECK_INT(run.status, 0);
+		CHECK_HAS(run.out, "examples:");
+		CHECK_HAS(run.out, "usage: movephys");
+		CHECK_STR(run.err, "");
+		RUN("help", commands[i]);
+		CHECK_INT(run.status, 0);
+		CHECK_HAS(run.out, "examples:");
+		RUN("--help");
+	}
+	RUN("--version");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "movephys ");
+}
+
+static const struct {
+	const char *args[8];
+	const char *named;	/* must be in the message */
+} bad_arguments[] = {
+	{ { "frobnicate" }, "\"frobnicate\"" },
+	{ { "move", "0x1000" }, "--to" },
+	{ { "move", "--to" }, "--to needs a value" },
+	{ { "move", "--to", "x", "0x1000" }, "--to x" },
+	{ { "move", "--to", "", "0x1000" }, "--to \"\"" },
+	{ { "move", "--to", "1000", "0x1000" }, "--to 1000" },
+	{ { "move", "--to", "-1", "0x1000" }, "--to -1" },
+	{ { "move", "--to", "0", "--from", "zz", "0x1000" }, "--from zz" },
+	{ { "move", "--to", "0" }, "no addresses" },
+	{ { "move", "--to", "0", "--retry", "many", "0x1000" }, "--retry many" },
+	{ { "move", "--to", "0", "--retry", "-1", "0x1000" }, "--retry -1" },
+	{ { "move", "--to", "0", "--bogus", "0x1000" }, "--bogus" },
+	{ { "move", "--to", "0", "--all=1", "0x1000" }, "--all=1" },
+	{ { "move", "--to", "0", "-Q", "0x1000" }, "-Q" },
+	{ { "move", "--to", "0", "0x1000", "123" }, "\"123\": a bare number" },
+	{ { "move", "--to", "0", "0x1000", "0x12zz" }, "\"0x12zz\"" },
+	{ { "move", "--to", "0", "0x1000", "0x2000-0x1000" }, "\"0x2000-0x1000\"" },
+	{ { "move", "--to", "0", "0x1000", "0x10000000000000000" }, "\"0x10000000000000000\"" },
+	{ { "move", "--to", "0", "0x1000", "nofile" }, "\"nofile\"" },
+	{ { "move", "--to", "0", "0x1000", "/" }, "\"/\"" },
+	{ { "move", "--to", "0", "0x1000", "-", "-" }, "\"-\"" },
+	{ { "move", "--to", "0", "--new", "/nonexistent/x", "0x1000" }, "--new /nonexistent/x" },
+	{ { "where", "5" }, "\"5\": a bare number" },
+	{ { "where" }, "no addresses" },
+	{ { "where", "--bogus", "0x1000" }, "--bogus" },
+	{ { "pagemap" }, "--pid" },
+	{ { "pagemap", "--pid", "x" }, "--pid x" },
+	{ { "pagemap", "--pid", "0" }, "--pid 0" },
+	{ { "pagemap", "--pid", "8388608" }, "--pid 8388608" },
+	{ { "pagemap", "--pid", "1", "--range", "5" }, "--range 5" },
+	{ { "pagemap", "--pid", "1", "--range", "0x5000" }, "--range 0x5000" },
+	{ { "pagemap", "--pid", "1", "--node", "q" }, "--node q" },
+	{ { "pagemap", "--pid", "1", "extra" }, "\"extra\"" },
+	{ { "info", "extra" }, "\"extra\"" },
+};
+
+static void names_bad_arguments(void)
+{
+	RUN("move", "--to", "0", "0x1000");
+	CHECK_HAS(run.log, "move ");	/* so that an empty log below means something */
+	for (size_t i = 0; i < ARRAY_LEN(bad_arguments); i++) {
+		finish(start(-1, -1, bad_arguments[i].args));
+		CHECK_INT(run.status, 2);
+		CHECK_HAS(run.err, bad_arguments[i].named);
+		CHECK_HAS(run.err, "movephys");
+		CHECK_STR(run.out, "");
+		CHECK_STR(run.log, "");
+	}
+	finish(start(-1, -1, (const char *const[]) { NULL }));
+	CHECK_INT(run.status, 2);
+	RUN("move", "--to", "0", "\x1b[31mred");
+	CHECK_INT(run.status, 2);
+	CHECK(!strchr(run.err, '\x1b'));
+}
+
+static void tells_one_line_without_a_door(void)
+{
+	static const struct {
+		const char *mode, *says;
+	} modes[] = {
+		{ "absent", "modprobe move_phys_pages" },
+		{ "denied", "CAP_SYS_ADMIN" },
+		{ "foreign", "not this module's device" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		setenv("FAKE_MPP_MODE", modes[i].mode, 1);
+		RUN("move", "--to", "0", "0x1000");
+		CHECK_INT(run.status, 2);
+		CHECK_HAS(run.err, modes[i].says);
+		CHECK_INT(count(run.err, "\n"), 1);
+		RUN("where", "0x1000");
+		CHECK_INT(run.status, 2);
+		CHECK_INT(count(run.err, "\n"), 1);
+		RUN("info");
+		CHECK_INT(run.status, 0);
+		CHECK_HAS(run.out, modes[i].says);
+		CHECK_HAS(run.out, "\nnext: ");
+	}
+	unsetenv("FAKE_MPP_MODE");
+}
+
+static void moves(void)
+{
+	/* node 1: two pages; node 0: one; then busy, free, shared, cache. */
+	RUN("move", "--to", "0", "--json", "0x1000001000+8k", "0x5000", "0x100000000000",
+	    "0x20000000000", "0xd0000000000", "0x30000000000");
+	CHECK_INT(run.status, 1);
+	CHECK_STR(run.err, "");
+	CHECK_INT(json_number("pages"), 7);
+	CHECK_INT(json_number("outcomes.moved"), 2);
+	CHECK_INT(json_number("outcomes.already"), 1);
+	CHECK_INT(json_number("errors.EBUSY"), 1);
+	CHECK_INT(json_number("errors.ENOENT"), 1);
+	CHECK_INT(json_number("errors.EACCES"), 1);
+	CHECK_INT(json_number("errors.ESRCH"), 1);
+	CHECK_INT(json_number("to"), 0);
+	CHECK_HAS(run.out, "\"from\": 1");
+
+	RUN("move", "--to", "0", "--all", "--unmapped", "0x1000001000+8k", "0xd0000000000",
+	    "0x30000000000");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "2  moved        8.0 KiB");
+	CHECK_HAS(run.out, "2  already");
+	CHECK_HAS(run.out, "node 1 to node 0: 2 pages");
+	CHECK_HAS(run.out, "4 pages looked at");
+}
+
+static void has_exit_statuses(void)
+{
+	static const struct {
+		const char *addr;
+		int plain, strict;
+	} cases[] = {
+		{ "0x1000001000", 0, 0 },
+		{ "0x1000", 0, 0 },
+		{ "0x20000000000", 0, 1 },	/* ENOENT: stale */
+		{ "0x60000000000", 0, 1 },	/* ENXIO */
+		{ "0xe0000000000", 0, 1 },	/* EFAULT: cannot be moved */
+		{ "0xd0000000000", 1, 1 },	/* EACCES: refused */
+		{ "0xc0000000000", 1, 1 },	/* ENOMEM */
+		{ "0x100000000000", 1, 1 },	/* EBUSY */
+		{ "0x50000000000", 1, 1 },	/* EIO: not in the contract */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		RUN("move", "--to", "0", cases[i].addr);
+		if (run.status != cases[i].plain)
+			tap_fail(__FILE__, __LINE__, "%s: %d", cases[i].addr, run.status);
+		RUN("move", "--to", "0", "--strict", cases[i].addr);
+		if (run.status != cases[i].strict)
+			tap_fail(__FILE__, __LINE__, "%s: %d", cases[i].addr, run.status);
+	}
+}
+
+static void passes_flags(void)
+{
+	RUN("move", "--to", "0", "0x1000");
+	CHECK_HAS(run.log, "move nr=1 first=0x1000 last=0x1000 flags=0x200000 to=0");
+	RUN("move", "--to", "0", "-a", "-u", "--ignore-mempolicy", "--sync", "--reclaim", "-n",
+	    "0x1000001000");
+	CHECK_HAS(run.log, "flags=0x3f0004 ");
+	CHECK_HAS(run.out, "1  would_move");
+	CHECK_HAS(run.out, "0  moved");
+	CHECK_INT(run.status, 0);
+	RUN("move", "--to", "0", "--pfn", "5", "0x6");
+	CHECK_HAS(run.log, "move nr=2 first=0x5000 last=0x6000");
+}
+
+static void reads_streams(void)
+{
+	tree_write("in", "0x1000001000\n# comment\n0x1000002000+8k # va=0x7f00\n");
+	tree_write("list", "0x1000009000");
+	RUN("move", "--to", "0", "--json", "-", IN_TREE("list"), "0x100000a000");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 5);
+	CHECK_INT(count(run.log, "move "), 1);
+}
+
+static void passes_bad_lines(void)
+{
+	tree_write("in", "0x1000001000\n123\n0x1000002000\nrubbish\n0x1000003000\n");
+	RUN("move", "--to", "0", "--json", "-");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "<stdin>:2: \"123\": a bare number");
+	CHECK_HAS(run.err, "<stdin>:4: \"rubbish\"");
+	CHECK_INT(count(run.err, "\n"), 2);
+	CHECK_INT(json_number("outcomes.moved"), 3);
+	CHECK_INT(json_number("bad_lines"), 2);
+	CHECK_INT(count(run.log, "move "), 1);	/* a bad line does not end the batch */
+
+	RUN("move", "--to", "0", "--json", "--strict", "-");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "<stdin>:2:");
+	CHECK_INT(count(run.err, "\n"), 1);
+	CHECK_INT(json_number("outcomes.moved"), 1);
+	RUN("where", "--json", "-");
+	CHECK_INT(run.status, 2);
+	CHECK_INT(json_number("nodes.1"), 3);
+}
+
+static void keeps_to_from(void)
+{
+	if (numa_max_node() > 0) {
+		tap_skip("the fake nodes are meant for a machine with node 0 only");
+		return;
+	}
+	/* --from 0 leaves the page of node 1 alone, and one whose node is unknown. */
+	RUN("move", "--to", "0", "--from", "0", "--json", "0x1000001000", "0x5000",
+	    "0x20000000000");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.elsewhere"), 1);
+	CHECK_INT(json_number("outcomes.already"), 1);
+	CHECK_INT(json_number("errors.ENOENT"), 1);
+	CHECK_INT(json_number("pages"), 3);
+	CHECK_HAS(run.log, "move nr=1 first=0x5000 last=0x5000");
+}
+
+static void retries(void)
+{
+	RUN("move", "--to", "0", "--json", "0x1001000001000", "0x1000002000");
+	CHECK_INT(run.status, 1);
+	CHECK_INT(json_number("errors.EBUSY"), 1);
+	RUN("move", "--to", "0", "--json", "--retry", "1", "0x1001000001000", "0x1000002000");
+	CHECK_INT(json_number("errors.EBUSY"), 1);
+	RUN("move", "--to", "0", "--json", "--retry", "5", "0x1001000001000", "0x1000002000");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 2);
+	CHECK_INT(json_number("pages"), 2);
+	CHECK_INT(count(run.log, "move "), 3);
+	CHECK_INT(count(run.log, "move nr=1 "), 2);	/* only what was busy */
+}
+
+/* No huge page is cut in two by a batch's end, so none of its addresses go stale. */
+static void keeps_huge_pages_whole(void)
+{
+	unsigned long long first, last, flags, total = 0;
+	unsigned int nr;
+	int to;
+
+	RUN("move", "--to", "0", "--json", "0x1000003000+64M");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 16384);
+	for (char *line = strtok(run.log, "\n"); line; line = strtok(NULL, "\n")) {
+		if (sscanf(line, "move nr=%u first=0x%llx last=0x%llx flags=0x%llx to=%d", &nr,
+			   &first, &last, &flags, &to) != 5)
+			continue;
+		CHECK_INT(to, 0);
+		total += nr;
+		CHECK(nr <= 4096 + 512);
+		CHECK((last + 4096) % (2 << 20) == 0 || last == 0x1000003000 + (64 << 20) - 4096);
+	}
+	CHECK_INT(total, 16384);
+}
+
+static void writes_new_addresses(void)
+{
+	char text[OUT_MAX];
+
+	RUN("move", "--to", "0", "--new", IN_TREE("new"), "0x1000001000+8k", "0x5000",
+	    "0x1000009123", "0x20000000000");
+	CHECK_INT(run.status, 0);
+	read_whole("new", text);
+	CHECK_STR(text, "0x1000+8192 # was 0x1000001000\n0x9000+4096 # was 0x1000009000\n");
+	RUN("where", "--json", IN_TREE("new"));
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("nodes.0"), 3);
+	RUN("move", "--to", "0", "--new", "/dev/full", "0x1000001000");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "--new /dev/full");
+}
+
+static void stops_on_interrupt(void)
+{
+	setenv("FAKE_MPP_SIGNAL", "2", 1);
+	RUN("move", "--to", "0", "--json", "0x1000000000+64M");
+	CHECK_INT(run.status, 130);
+	CHECK_INT(json_number("outcomes.moved"), 4096 + 2048);
+	CHECK_INT(json_number("outcomes.not_reached"), 2048);
+	CHECK_HAS(run.out, "\"interrupted\": true");
+	CHECK_INT(count(run.log, "move "), 2);
+	unsetenv("FAKE_MPP_SIGNAL");
+
+	/* A signal that is none of ours: the rest of the batch is asked for again. */
+	setenv("FAKE_MPP_EINTR", "1", 1);
+	RUN("move", "--to", "0", "--json", "0x1000000000+4M");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 1024);
+	CHECK_INT(count(run.log, "move nr=512 "), 1);
+	unsetenv("FAKE_MPP_EINTR");
+}
+
+static void reports_a_failed_call(void)
+{
+	setenv("FAKE_MPP_FAIL", "2", 1);
+	RUN("move", "--to", "0", "--json", "0x1000000000+64M");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "Bad address");
+	CHECK_INT(json_number("outcomes.moved"), 4096 + 2048);
+	CHECK_INT(json_number("outcomes.not_reached"), 2048);
+	CHECK_INT(count(run.log, "move "), 2);
+	unsetenv("FAKE_MPP_FAIL");
+}
+
+/* Waits until the fake device has been called, for up to 10 s. */
+static bool wait_log(const char *part)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < 1000; i++) {
+		read_whole("log", run.log);
+		if (strstr(run.log, part))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+static void acts_while_input_is_open(void)
+{
+	int fds[2];
+	pid_t pid;
+
+	CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+	pid = start(fds[0], -1, ARGS("move", "--to", "0", "--json", "-"));
+	CHECK_INT(write(fds[1], "0x1000001000\n", 13), 13);
+	CHECK(wait_log("move nr=1 first=0x1000001000"));
+	/* Now it waits for more: Ctrl-C ends that, and says what was done. */
+	kill(pid, SIGINT);
+	finish(pid);
+	CHECK_INT(run.status, 130);
+	CHECK_INT(json_number("outcomes.moved"), 1);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void is_quiet_about_a_closed_pipe(void)
+{
+	int fds[2];
+	pid_t pid;
+
+	CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+	close(fds[0]);
+	pid = start(-1, fds[1], ARGS("where", "--list", "0x0+64G"));
+	finish(pid);
+	CHECK_INT(run.status, 0);
+	CHECK_STR(run.err, "");
+	CHECK(count(run.log, "query") < 10);	/* and it stops asking */
+	/* A move goes on to its end: only the summary is lost. */
+	pid = start(-1, fds[1], ARGS("move", "--to", "0", "0x1000000000+64M"));
+	finish(pid);
+	CHECK_INT(run.status, 0);
+	CHECK_STR(run.err, "");
+	CHECK_INT(count(run.log, "move "), 4);
+	close(fds[1]);
+
+	fds[1] = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	pid = start(-1, fds[1], ARGS("where", "--list", "0x0+64G"));
+	finish(pid);
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "standard output: No space left");
+	CHECK_INT(count(run.err, "\n"), 1);
+	close(fds[1]);
+}
+
+static void tells_where(void)
+{
+	RUN("where", "--list", "0x1000001234", "0x20000000000", "0x5000+8k");
+	CHECK_INT(run.status, 0);
+	CHECK_STR(run.out, "0x1000001000 1\n0x20000000000 ENOENT\n0x5000 0\n0x6000 0\n");
+	CHECK(!strstr(run.log, "move "));
+	RUN("where", "0x1000001000", "0x20000000000", "0x5000+8k");
+	CHECK_HAS(run.out, "2  node 0       8.0 KiB");
+	CHECK_HAS(run.out, "1  node 1       4.0 KiB");
+	CHECK_HAS(run.out, "1  ENOENT");
+	RUN("where", "--json", "0x1000001000", "0x20000000000", "0x5000+8k");
+	CHECK_INT(json_number("nodes.0"), 2);
+	CHECK_INT(json_number("nodes.1"), 1);
+	CHECK_INT(json_number("errors.ENOENT"), 1);
+	RUN("where", "--list", "--json", "0x1000001000");
+	CHECK_STR(run.out, "{\"address\":\"0x1000001000\",\"node\":1}\n");
+	RUN("where", "--strict", "0x20000000000");
+	CHECK_INT(run.status, 1);
+}
+
+static void prints_a_pagemap(void)
+{
+	char pid[16];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	RUN("pagemap", "--pid", pid);
+	if (run.status == 2 && strstr(run.err, "CAP_SYS_ADMIN")) {
+		CHECK_INT(count(run.err, "\n"), 1);
+		tap_skip("frame numbers are hidden from this user");
+		return;
+	}
+	CHECK_INT(run.status, 0);
+	CHECK_INT(strncmp(run.out, "0x", 2), 0);
+	/* What it prints is input of the others. */
+	tree_write("in", run.out);
+	RUN("where", "--json", "-");
+	CHECK_INT(run.status, 0);
+	CHECK(json_number("pages") > 10);
+	RUN("pagemap", "--pid", pid, "--va");
+	CHECK_HAS(run.out, " # va=0x");
+	tree_write("in", run.out);
+	RUN("where", "-");
+	CHECK_INT(run.status, 0);
+	RUN("pagemap", "--pid", pid, "--summary", "--json");
+	CHECK_INT(run.status, 0);
+	CHECK(json_number("nodes.0") > 0 || numa_max_node() > 0);
+	RUN("pagemap", "--pid", pid, "--range", "0x1000+4k");
+	CHECK_INT(run.status, 0);
+	CHECK_STR(run.out, "");
+}
+
+static void informs(void)
+{
+	RUN("info");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "device   open");
+	CHECK_HAS(run.out, "\nnext: movephys ");
+	RUN("info", "--json");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "\"name\": \"device\"");
+	CHECK(json_number("cap_sys_admin") >= 0);
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		{ "help and version", helps },
+		{ "bad arguments are named, and nothing moves", names_bad_arguments },
+		{ "one line when there is no way into the kernel", tells_one_line_without_a_door },
+		{ "move: outcomes", moves },
+		{ "move: exit status by outcome", has_exit_statuses },
+		{ "move: options become flags", passes_flags },
+		{ "move: arguments, files and standard input together", reads_streams },
+		{ "move: bad lines", passes_bad_lines },
+		{ "move --from", keeps_to_from },
+		{ "move --retry", retries },
+		{ "move: batches end between huge pages", keeps_huge_pages_whole },
+		{ "move --new", writes_new_addresses },
+		{ "move: Ctrl-C, and other signals", stops_on_interrupt },
+		{ "move: a call that fails half way", reports_a_failed_call },
+		{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },
+		{ "closed pipes and full disks", is_quiet_about_a_closed_pipe },
+		{ "where", tells_where },
+		{ "pagemap", prints_a_pagemap },
+		{ "info", informs },
+	};
+	int status;
+
+	if (!getenv("MOVEPHYS") || !getenv("FAKE_DEVICE")) {
+		fputs("MOVEPHYS and FAKE_DEVICE are to be set: run it by `meson test`\n", stderr);
+		return EXIT_FAILURE;
+	}
+	if (numa_available() < 0) {
+		puts("1..0 # SKIP this kernel has no NUMA support");
+		return EXIT_SUCCESS;
+	}
+	/* The stand-in is preloaded, so the sanitizers' library comes second. */
+	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
+	tree_make();
+	tree_write("in", "");
+	status = tap_main(tests, ARRAY_LEN(tests));
+	tree_remove();
+	return status;
+}
