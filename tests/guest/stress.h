@@ -88,6 +88,33 @@ void span_check_all(struct span *r);
 void span_zeroed(struct span *r, size_t first, size_t nr);
 void span_free(struct span *r);
 
+/* stress_host.c: the machine as sysfs and procfs show it */
+struct machine {
+	uint64_t end;			/* first address beyond all memory */
+	uint64_t block_bytes;		/* of one memory block, 0 where there is no hotplug */
+	size_t nr_blocks;
+	signed char *block_node;	/* by block number, -1: no memory there */
+	int nr_nodes;
+	int nodes[MAX_NODES];		/* nodes that have memory */
+};
+
+int machine_read(struct machine *m);
+void machine_free(struct machine *m);
+int machine_node_of(const struct machine *m, uint64_t addr);
+int file_read_text(const char *path, char *buf, size_t len);
+
+/* The kernel's log, and the isolated counters it said were negative. */
+struct klog {
+	int fd;
+	long long anon, file;		/* of the last refresh; 0 when not negative */
+};
+
+void klog_open(struct klog *log);
+int klog_scan(struct klog *log, char *why, size_t len);
+int isolated_read(struct klog *log, long long *anon, long long *file);
+int isolated_settled(struct klog *log, bool miscounts, char *why, size_t len);
+int module_reload(const char *ko, char *why, size_t len);
+
 /* stress_mem.c, stress_file.c, stress_sys.c: the workers */
 void work_fork(struct worker *w);
 void work_exec(struct worker *w);
@@ -105,25 +132,7 @@ void work_hugetlb(struct worker *w);
 void work_cgroup(struct worker *w);
 void work_offline(struct worker *w);
 int exec_check(void);
-
-/* stress_host.c: the machine as sysfs and procfs show it */
-struct machine {
-	uint64_t end;			/* first address beyond all memory */
-	uint64_t block_bytes;		/* of one memory block, 0 where there is no hotplug */
-	size_t nr_blocks;
-	signed char *block_node;	/* by block number, -1: no memory there */
-	int nr_nodes;
-	int nodes[MAX_NODES];		/* nodes that have memory */
-};
-
-int machine_read(struct machine *m);
-void machine_free(struct machine *m);
-int machine_node_of(const struct machine *m, uint64_t addr);
-int file_read_text(const char *path, char *buf, size_t len);
-int isolated_settled(char *why, size_t len);
-int kmsg_open(void);
-int kmsg_scan(int fd, char *why, size_t len);
-int module_reload(const char *ko, char *why, size_t len);
+bool offline_miscounts(const struct machine *m, struct klog *log);
 
 /* stress_sweep.c */
 #define SWEEP_MAX	8192		/* entries of the largest call */

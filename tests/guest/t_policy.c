@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -668,6 +669,26 @@ static void expect_raced_answer(int status, int node)
 	      "status is %s", status_name(status));
 }
 
+#define BALLAST_AT ((void *)0x10000000)
+
+/*
+ * A sharer that ends after a while.  What it has mapped goes from the lowest
+ * address up, so the ballast keeps the shared pages mapped for some time by a
+ * process that is nobody's any more.
+ */
+static pid_t dying_sharer(unsigned int after_us, size_t ballast_bytes)
+{
+	pid_t pid = MUST(fork());
+
+	if (pid)
+		return pid;
+	if (ballast_bytes)
+		mmap(BALLAST_AT, ballast_bytes, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_FIXED_NOREPLACE, -1, 0);
+	usleep(after_us);
+	_exit(0);
+}
+
 /* Sharers come and go while their pages are moved; only the test's own process stays. */
 TEST(policy, exit_during_walk, .limit_s = 120)
 {
@@ -679,14 +700,8 @@ TEST(policy, exit_during_walk, .limit_s = 120)
 		int node = round % 2 ? slow_node() : fast_node();
 		struct batch b = { 0 };
 
-		for (int i = 0; i < 4; i++) {
-			pid_t pid = MUST(fork());
-
-			if (pid == 0) {
-				usleep(i * 300);
-				_exit(0);
-			}
-		}
+		for (unsigned int i = 0; i < 4; i++)
+			dying_sharer(i * 300, 0);
 		b = batch_of(&r, node);
 		batch_run(&b, MPOL_MF_MOVE_ALL);
 		for (unsigned long i = 0; i < b.nr; i++)
@@ -700,6 +715,68 @@ TEST(policy, exit_during_walk, .limit_s = 120)
 	CHECK_GE(moved, 64);
 	expect_moves(&r, slow_node(), 0);
 	expect_moves(&r, fast_node(), 0);
+}
+
+/* The pages of a process that has ended and is still being taken apart: nobody is left to ask. */
+TEST(policy, process_without_owner, .limit_s = 120)
+{
+	struct region r = region_anon(8, slow_node(), 1);
+
+	for (int round = 0; round < 6; round++) {
+		pid_t pid = dying_sharer(0, 64 << 20);
+		uint64_t phys = region_phys(&r, 0);
+		int node = fast_node();
+
+		while (waitpid(pid, NULL, WNOHANG) == 0) {
+			int status = move_one(phys, node, MPOL_MF_MOVE_ALL, &phys);
+
+			expect_raced_answer(status, node);
+			if (status == node)
+				node = node == fast_node() ? slow_node() : fast_node();
+		}
+	}
+	region_verify(&r);
+	expect_moves(&r, fast_node(), 0);
+}
+
+/* Live objects of a slab cache. */
+static long long slab_objects(const char *name)
+{
+	long long active = keyed_number("/proc/slabinfo", name);
+
+	if (active < 0)
+		SKIP("this kernel does not tell how many %s there are", name);
+	return active;
+}
+
+#define VISITORS 300
+
+/* What asks a process must not keep it: the address space ends with the process. */
+TEST(policy, no_process_kept, .limit_s = 120)
+{
+	struct region r = region_anon(4, slow_node(), 1);
+	long long before, after;
+
+	slab_objects("mm_struct");
+	CHECK_STATUS(move_one_patient(region_phys(&r, 0), fast_node(), 0, NULL), fast_node());
+	before = slab_objects("mm_struct");
+	for (int i = 0; i < VISITORS; i++) {
+		pid_t pid = MUST(fork());
+
+		if (pid == 0) {
+			pause();
+			_exit(0);
+		}
+		move_one(region_phys(&r, 1), i % 2 ? slow_node() : fast_node(), MPOL_MF_MOVE_ALL,
+			 NULL);
+		MUST(kill(pid, SIGKILL));
+		MUST(waitpid(pid, NULL, 0));
+	}
+	after = slab_objects("mm_struct");
+	/* Half full slabs count as full, hence the allowance. */
+	CHECK(after - before < VISITORS / 2, "%lld of %d address spaces are still there",
+	      after - before, VISITORS);
+	region_verify(&r);
 }
 
 /* ---- cgroup v1 ------------------------------------------------------- */
