@@ -431,11 +431,12 @@ static void print_text(const struct mover *mv, double seconds, uint64_t moved_by
 		[OUTCOME_NOT_REACHED] = "interrupted before",
 	};
 	const struct tally *tally = &mv->tally;
+	bool dry_run = mv->options->flags & MPP_MF_DRY_RUN;
 	char bytes[BYTES_TEXT_MAX], rate[BYTES_TEXT_MAX];
 
 	printf("%12s  outcome\n", "pages");
 	for (int i = 0; i < NR_OUTCOMES; i++)
-		if (tally->outcomes[i] || i == OUTCOME_MOVED)
+		if (tally->outcomes[i] || (i == OUTCOME_MOVED && !dry_run))
 			printf("%12" PRIu64 "  %-12s %s\n", tally->outcomes[i],
 			       outcome_name((enum outcome)i),
 			       i == OUTCOME_MOVED ?

@@ -293,7 +293,7 @@ static void passes_flags(void)
 	    "0x1000001000");
 	CHECK_HAS(run.log, "flags=0x3f0004 ");
 	CHECK_HAS(run.out, "1  would_move");
-	CHECK_HAS(run.out, "0  moved");
+	CHECK(!strstr(run.out, " moved"));
 	CHECK_INT(run.status, 0);
 	RUN("move", "--to", "0", "--pfn", "5", "0x6");
 	CHECK_HAS(run.log, "move nr=2 first=0x5000 last=0x6000");
