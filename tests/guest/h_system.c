@@ -244,7 +244,7 @@ static bool in_list(const int *nodes, int count, int node)
 	return false;
 }
 
-int fast_node(void)
+static int find_fast_node(void)
 {
 	int memory[MAX_NODES], cpu[MAX_NODES];
 	int nr_memory = nodes_with_memory(memory), nr_cpu = node_list("has_cpu", cpu);
@@ -257,14 +257,29 @@ int fast_node(void)
 	return memory[0];
 }
 
+/* Asked for each entry of long calls: remembered. */
+int fast_node(void)
+{
+	static int fast = -1;
+
+	if (fast < 0)
+		fast = find_fast_node();
+	return fast;
+}
+
 int slow_node(void)
 {
-	int memory[MAX_NODES], nr = nodes_with_memory(memory), fast = fast_node();
+	static int slow = -1;
+	int memory[MAX_NODES], nr;
 
-	for (int i = 0; i < nr; i++)
-		if (memory[i] != fast)
-			return memory[i];
-	SKIP("this machine has no second node with memory");
+	if (slow >= 0)
+		return slow;
+	nr = nodes_with_memory(memory);
+	for (int i = 0; i < nr && slow < 0; i++)
+		if (memory[i] != fast_node())
+			slow = memory[i];
+	CHECK(slow >= 0, "fast_node() is the only node");
+	return slow;
 }
 
 int absent_node(void)
@@ -280,9 +295,9 @@ int absent_node(void)
 
 /* ---- Counters -------------------------------------------------------- */
 
-void counters_read(struct counters *c)
+static void read_outcomes(struct counters *c, const char *file)
 {
-	char *text = read_text("%s/outcome", door_stats_dir()), *line, *save;
+	char *text = read_text("%s/%s", door_stats_dir(), file), *line, *save;
 
 	memset(c, 0, sizeof(*c));
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -290,10 +305,17 @@ void counters_read(struct counters *c)
 
 		CHECK((size_t)i < ARRAY_SIZE(c->outcome), "too many outcomes");
 		CHECK(sscanf(line, "%31s %lld", c->outcome[i].name, &c->outcome[i].count) == 2,
-		      "outcome has the line '%s'", line);
+		      "%s has the line '%s'", file, line);
 		c->nr_outcomes++;
 	}
 	free(text);
+}
+
+void counters_read(struct counters *c)
+{
+	char *text, *line, *save;
+
+	read_outcomes(c, "outcome");
 	text = read_text("%s/node_pairs", door_stats_dir());
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		long long pages;
@@ -305,6 +327,16 @@ void counters_read(struct counters *c)
 			c->pair[src][dst] = pages;
 	}
 	free(text);
+}
+
+void counters_read_dry_run(struct counters *c)
+{
+	read_outcomes(c, "outcome_dry_run");
+}
+
+void counters_read_query(struct counters *c)
+{
+	read_outcomes(c, "outcome_query");
 }
 
 long long counter(const struct counters *c, const char *name)

@@ -266,7 +266,7 @@ long long smaps_kb(const void *va, const char *key);	/* of the VMA that holds va
 /* A mount that ends with the test; skips when the kernel lacks the file system. */
 const char *mount_at(const char *type, const char *source, const char *name, const char *options);
 
-/* The counters of the door. */
+/* The counters of the door.  Moves, dry runs and queries are counted apart. */
 struct counters {
 	struct {
 		char name[32];
@@ -276,7 +276,9 @@ struct counters {
 	long long pair[MAX_NODES][MAX_NODES];
 };
 
-void counters_read(struct counters *c);
+void counters_read(struct counters *c);				/* of moves, and node pairs */
+void counters_read_dry_run(struct counters *c);
+void counters_read_query(struct counters *c);
 long long counter(const struct counters *c, const char *name);	/* fails when there is none */
 struct counters counters_diff(const struct counters *after, const struct counters *before);
 long long counters_total(const struct counters *c);		/* sum of all outcomes */
