@@ -19,6 +19,7 @@ DEFINE_STATIC_CALL_NULL(mpp_sc_kallsyms_lookup_name, kallsyms_lookup_name);
 bool mpp_isolate_returns_bool;
 unsigned long *mpp_env_huge_zero_pfn;
 enum zone_type *mpp_env_policy_zone;
+const struct address_space_operations *mpp_env_secretmem_aops;
 
 #ifdef MPP_HAVE_FOLIO_CALLBACKS
 int mpp_env_migrate_pages(struct list_head *from, unsigned long private, enum migrate_mode mode,
@@ -207,6 +208,10 @@ int mpp_env_init(void)
 	mpp_env_policy_zone = (void *)mpp_env_find("policy_zone");
 	if (!mpp_env_huge_zero_pfn || !mpp_env_policy_zone)
 		return -EOPNOTSUPP;
+
+	/* Absent where the kernel has no secret memory. */
+	mpp_env_secretmem_aops =
+		(void *)static_call(mpp_sc_kallsyms_lookup_name)("secretmem_aops");
 
 	ret = mpp_env_learn_isolation();
 	return ret ?: mpp_env_learn_cpusets();

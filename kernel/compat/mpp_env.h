@@ -44,6 +44,7 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/secretmem.h>
 #include <linux/slab.h>
 #include <linux/static_call.h>
 #include <linux/swap.h>
@@ -193,6 +194,7 @@ void mpp_env_node_filter(struct mem_cgroup *memcg, nodemask_t *mask);
 /* Variables that modules may not link to. */
 extern unsigned long *mpp_env_huge_zero_pfn;
 extern enum zone_type *mpp_env_policy_zone;
+extern const struct address_space_operations *mpp_env_secretmem_aops;
 
 static inline void mpp_env_mpol_cond_put(struct mempolicy *pol)
 {
@@ -203,6 +205,11 @@ static inline void mpp_env_mpol_cond_put(struct mempolicy *pol)
 static inline bool mpp_env_is_huge_zero(const struct folio *folio)
 {
 	return READ_ONCE(*mpp_env_huge_zero_pfn) == folio_pfn((struct folio *)folio);
+}
+
+static inline bool mpp_env_secretmem_mapping(const struct address_space *mapping)
+{
+	return mpp_env_secretmem_aops && mapping->a_ops == mpp_env_secretmem_aops;
 }
 
 /* "mm/migrate: convert __PageMovable() to page_has_movable_ops()", 6.17 */
@@ -311,6 +318,7 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 #define put_online_mems			static_call(mpp_sc_put_online_mems)
 #define putback_movable_pages		static_call(mpp_sc_putback_movable_pages)
 #define rmap_walk			static_call(mpp_sc_rmap_walk)
+#define secretmem_mapping		mpp_env_secretmem_mapping
 #define vma_migratable			static_call(mpp_sc_vma_migratable)
 #ifndef MPP_HAVE_INLINE_MAPCOUNT
 #define folio_mapcount			static_call(mpp_sc_folio_mapcount)

@@ -30,9 +30,12 @@ bool mpp_permitted(void)
 }
 
 /* Worth another look within the call: it may have been bad timing. */
-static bool mpp_transient(enum mpp_outcome outcome)
+static bool mpp_transient(const struct mpp_call *call, enum mpp_outcome outcome)
 {
 	switch (outcome) {
+	case MPP_PINNED:
+		/* Who waited for the same writeback holds a reference a little longer. */
+		return call->args.flags & MPP_MF_SYNC;
 	case MPP_NOT_ISOLATED:
 	case MPP_LOCKED:
 	case MPP_WRITEBACK:
@@ -103,7 +106,7 @@ static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int 
 static void mpp_answer(struct mpp_call *call, unsigned int i, enum mpp_outcome outcome, int at)
 {
 	call->outcome[i] = outcome;
-	if (mpp_transient(outcome))
+	if (mpp_transient(call, outcome))
 		call->retry = true;
 	call->status[i] = mpp_outcome_errno(outcome) ? -mpp_outcome_errno(outcome) : at;
 }
@@ -227,9 +230,11 @@ static void mpp_prepare_round(struct mpp_call *call, unsigned int round)
 		call->drained = true;
 	}
 	for (i = 0; i < call->nr; i++) {
-		if (mpp_transient(call->outcome[i]))
+		if (mpp_transient(call, call->outcome[i]))
 			call->outcome[i] = MPP_PENDING;
 	}
+	if (call->args.flags & MPP_MF_SYNC)
+		schedule_timeout_killable(1);
 }
 
 static int mpp_batch(struct mpp_call *call, bool last)

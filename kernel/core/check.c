@@ -239,7 +239,8 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
 
 	if (!mapping || folio_test_anon(folio))
 		return MPP_PASSED;
-	if (mapping_inaccessible(mapping))
+	/* Memory that the kernel itself may not read, a guest's or a secret. */
+	if (mapping_inaccessible(mapping) || secretmem_mapping(mapping))
 		return MPP_UNSUPPORTED;
 	if (gfp_zone(mapping_gfp_mask(mapping)) < policy_zone)
 		return MPP_ZONE;
@@ -251,16 +252,17 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
  * unmapped the folio; seen here it costs its users nothing.  hugetlb keeps its
  * references differently on each kernel and is left to migration.
  *
- * A folio in a per-CPU batch has such a reference too.  The batches of mlock,
- * and on old kernels those that move folios about the LRU, leave the LRU flag
- * set, so that only a drain tells one from the other.
+ * A folio in a per-CPU batch has such a reference too: granted to one that is off
+ * the LRU.  The batches of mlock, and on old kernels those that move folios about
+ * the LRU, leave the LRU flag set; there only a drain tells one from the other.
  */
 static enum mpp_outcome mpp_check_references(struct mpp_call *call, struct folio *folio)
 {
+	int ours = folio_test_lru(folio) ? 1 : 2;
+
 	if (folio_test_hugetlb(folio))
 		return MPP_PASSED;
-	/* One more than expected is our own. */
-	if (folio_ref_count(folio) <= folio_expected_ref_count(folio) + 1)
+	if (folio_ref_count(folio) <= folio_expected_ref_count(folio) + ours)
 		return MPP_PASSED;
 	if (call->drained || folio_maybe_dma_pinned(folio))
 		return MPP_PINNED;
@@ -286,8 +288,6 @@ static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *fo
 		outcome = mpp_check_charged(folio, nid);
 	if (outcome != MPP_PASSED)
 		return outcome;
-	if (folio_test_writeback(folio) && !(call->args.flags & MPP_MF_SYNC))
-		return MPP_WRITEBACK;
 	return mpp_check_references(call, folio);
 }
 
@@ -297,19 +297,22 @@ static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *fo
  * @folio: past mpp_gate(), with a reference, not locked
  * @nid: past mpp_check_target()
  *
- * May sleep, for the folio lock only with MPP_MF_SYNC.
+ * May sleep; for the folio lock and for writeback only with MPP_MF_SYNC, and then
+ * until a fatal signal.
  *
  * Return: MPP_PASSED or why not.
  */
 enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid)
 {
+	bool wait = call->args.flags & MPP_MF_SYNC;
 	enum mpp_outcome outcome;
 
-	if (!folio_trylock(folio)) {
-		if (!(call->args.flags & MPP_MF_SYNC) || folio_lock_killable(folio))
-			return MPP_LOCKED;
-	}
-	outcome = mpp_check_locked(call, folio, nid);
+	if (!folio_trylock(folio) && (!wait || folio_lock_killable(folio)))
+		return MPP_LOCKED;
+	if (folio_test_writeback(folio) && (!wait || folio_wait_writeback_killable(folio)))
+		outcome = MPP_WRITEBACK;
+	else
+		outcome = mpp_check_locked(call, folio, nid);
 	folio_unlock(folio);
 	return outcome;
 }
