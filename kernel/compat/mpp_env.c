@@ -106,6 +106,7 @@ void mpp_env_node_filter(struct mem_cgroup *memcg, nodemask_t *mask)
 static int mpp_env_learn_cpusets(void)
 {
 	nodemask_t known = static_call(mpp_sc_cpuset_mems_allowed)(current);
+	struct mpp_cpuset *cpuset;
 	nodemask_t seen;
 
 	mpp_cpuset_subsys =
@@ -115,7 +116,8 @@ static int mpp_env_learn_cpusets(void)
 		return -EOPNOTSUPP;
 	}
 	rcu_read_lock();
-	seen = container_of(task_css(current, cpuset_cgrp_id), struct mpp_cpuset, css)->effective_mems;
+	cpuset = container_of(task_css(current, cpuset_cgrp_id), struct mpp_cpuset, css);
+	seen = cpuset->effective_mems;
 	rcu_read_unlock();
 	nodes_and(seen, seen, node_states[N_MEMORY]);
 	if (nodes_equal(seen, known))
@@ -198,11 +200,14 @@ int mpp_env_init(void)
 		return ret;
 
 #define MPP_FIND(fn)							\
-	addr = mpp_env_find(#fn);					\
-	if (!addr)							\
-		return -EOPNOTSUPP;					\
-	static_call_update(mpp_sc_##fn, (typeof(&fn))addr);
+	do {								\
+		addr = mpp_env_find(#fn);				\
+		if (!addr)						\
+			return -EOPNOTSUPP;				\
+		static_call_update(mpp_sc_##fn, (typeof(&(fn)))addr);	\
+	} while (0);
 	MPP_FUNCTIONS(MPP_FIND)
+#undef MPP_FIND
 
 	mpp_env_huge_zero_pfn = (void *)mpp_env_find("huge_zero_pfn");
 	mpp_env_policy_zone = (void *)mpp_env_find("policy_zone");

@@ -340,33 +340,42 @@ static long mpp_run(struct mpp_call *call)
 	return misses;
 }
 
+/* Cut @size bytes from the memory at @next. */
+static void *mpp_carve(void **next, size_t size)
+{
+	void *piece = *next;
+
+	*next += size;
+	return piece;
+}
+
 static struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
 {
 	unsigned int cap = min_t(u64, args->nr_pages, MPP_BATCH_ENTRIES);
 	unsigned int hash_bits = order_base_2(cap) + 1;
+	size_t hash_size = sizeof(u16) << hash_bits;
 	struct mpp_call *call;
-	size_t size;
 	void *next;
 
-	/* Arrays in order of alignment: 8, 8, 8, 4, 4, 2, 2, 1. */
-	size = sizeof(*call) + cap * (sizeof(*call->items) + sizeof(*call->pages) +
-	       sizeof(*call->scratch) + sizeof(*call->nodes) + sizeof(*call->status) +
-	       sizeof(*call->item_of) + sizeof(*call->outcome)) +
-	       (sizeof(*call->hash) << hash_bits);
-	call = kvmalloc(size, GFP_KERNEL);
+	call = kvmalloc(sizeof(*call) + hash_size +
+			cap * (sizeof(*call->items) + sizeof(*call->pages) +
+			       sizeof(*call->scratch) + sizeof(*call->nodes) +
+			       sizeof(*call->status) + sizeof(*call->item_of) +
+			       sizeof(*call->outcome)), GFP_KERNEL);
 	if (!call)
 		return NULL;
 	memset(call, 0, sizeof(*call));
 
+	/* In the order of their alignment, so that none needs padding. */
 	next = call + 1;
-	call->items = next;
-	next = call->pages = next + cap * sizeof(*call->items);
-	next = call->scratch = next + cap * sizeof(*call->pages);
-	next = call->nodes = next + cap * sizeof(*call->scratch);
-	next = call->status = next + cap * sizeof(*call->nodes);
-	next = call->item_of = next + cap * sizeof(*call->status);
-	next = call->hash = next + cap * sizeof(*call->item_of);
-	call->outcome = next + (sizeof(*call->hash) << hash_bits);
+	call->items = mpp_carve(&next, cap * sizeof(*call->items));
+	call->pages = mpp_carve(&next, cap * sizeof(*call->pages));
+	call->scratch = mpp_carve(&next, cap * sizeof(*call->scratch));
+	call->nodes = mpp_carve(&next, cap * sizeof(*call->nodes));
+	call->status = mpp_carve(&next, cap * sizeof(*call->status));
+	call->item_of = mpp_carve(&next, cap * sizeof(*call->item_of));
+	call->hash = mpp_carve(&next, hash_size);
+	call->outcome = mpp_carve(&next, cap * sizeof(*call->outcome));
 
 	call->cap = cap;
 	call->hash_bits = hash_bits;

@@ -17,7 +17,7 @@
 #define MPP_RECORD_ORDER_BITS	6
 #define MPP_RECORD_NODE_BITS	10
 
-static_assert(MAX_NUMNODES <= BIT(MPP_RECORD_NODE_BITS));
+static_assert(NODES_SHIFT <= MPP_RECORD_NODE_BITS);
 
 static void *mpp_record_entry(unsigned long new_pfn, int at, unsigned int order)
 {

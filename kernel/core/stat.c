@@ -8,13 +8,15 @@
 #include "mpp_trace.h"
 
 static const char * const mpp_outcome_names[] = {
-#define MPP_OUTCOME_NAME(id, name, err) [MPP_##id] = name,
+#define MPP_OUTCOME_NAME(id, name, err)		\
+	[MPP_##id] = name,
 	MPP_OUTCOMES(MPP_OUTCOME_NAME)
 #undef MPP_OUTCOME_NAME
 };
 
 static const int mpp_outcome_errnos[] = {
-#define MPP_OUTCOME_ERRNO(id, name, err) [MPP_##id] = err,
+#define MPP_OUTCOME_ERRNO(id, name, err)	\
+	[MPP_##id] = err,
 	MPP_OUTCOMES(MPP_OUTCOME_ERRNO)
 #undef MPP_OUTCOME_ERRNO
 };

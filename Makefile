@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The one front door.  `make help` tells what can be asked for.
+
+KERNELS ?= 6.1 6.12 7.3
+SECONDS ?= 600
+
+BUILD := $(CURDIR)/build
+
+all: user guest
+
+help:
+	@echo 'make              build the library, the command and the test programs'
+	@echo 'make demo         see the pages of a running redis-server move, by physical address'
+	@echo 'make check        prove that it is right: unit tests, then 6.1, 6.12 and 7.3 in a VM'
+	@echo 'make stress       only the stress test, SECONDS=$(SECONDS) on each of KERNELS'
+	@echo 'make check-mutants  show that removing any check of the core fails a test'
+	@echo 'make module       build the module for the running kernel (KDIR=... for another)'
+	@echo 'make lint         shell, licence and kernel style checks'
+	@echo 'make clean        remove build/ (the cache of kernels stays)'
+	@echo
+	@echo 'KERNELS="6.12"    restricts check, stress and check-mutants to some kernels'
+
+user: $(BUILD)/user/build.ninja
+	@ninja -C $(BUILD)/user
+
+$(BUILD)/user/build.ninja:
+	meson setup $(BUILD)/user
+
+guest:
+	@$(MAKE) --no-print-directory -C tests/guest
+
+module:
+	@$(MAKE) --no-print-directory -C kernel/module
+
+demo:
+	@scripts/demo
+
+check:
+	@scripts/check $(KERNELS)
+
+stress:
+	@scripts/check --stress $(SECONDS) $(KERNELS)
+
+check-mutants:
+	@scripts/check-mutants $(KERNELS)
+
+lint:
+	@scripts/lint
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all help user guest module demo check stress check-mutants lint clean
