@@ -201,7 +201,7 @@ build_kernel() {
 	with_heartbeat "unpacking $package" unpack_source "$tmp/deb" "$build"
 	rm -rf "$tmp/deb"
 	configure_kernel "$build" "$tmp/log"
-	with_heartbeat "building kernel $series (5 to 10 minutes on two processors)" \
+	with_heartbeat "building kernel $series (about 12 minutes on two processors)" \
 		make_kernel "$build" "$tmp/entry" >"$tmp/log" || {
 		tail -n 30 "$tmp/log" >&2
 		die "$EXIT_MISSING" "the build of $package failed; its last lines are above"
@@ -263,7 +263,7 @@ make_kernel() {
 
 # A module is built from headers, scripts and Module.symvers; the rest is a gigabyte of no use.
 slim_build_tree() {
-	find "$1" \( -path "$1/scripts" -o -path "$1/tools/objtool" \) -prune -o -type f \
+	find "$1" -type f ! -path "$1/scripts/*" ! -path "$1/tools/objtool/objtool" \
 		\( -name '*.c' -o -name '*.S' -o -name '*.[oa]' -o -name '.*.cmd' -o -name '*.rs' \
 		-o -name '*.dts*' -o -name 'bzImage' -o -name 'vmlinux.*' \) -delete
 	find "$1" -depth -type d -empty -delete
