@@ -55,6 +55,7 @@ static void goes_by_blocks(void)
 	add_block(1, 2, "online\n");
 	add_block(1, 3, "offline\n");
 	add_block(0, 4, "online\n");
+	add_block(0, 6, "online\n");
 	add_block(2, 10, "going-offline\n");
 	tree_write("sys/devices/system/node/node0/meminfo", "x");
 	tree_write("sys/devices/system/node/node0/memory_failure/total", "0");
@@ -67,6 +68,7 @@ static void goes_by_blocks(void)
 	CHECK_INT(mpp_nodemap_node(map, 0x18000000), -ENXIO);
 	CHECK_INT(mpp_nodemap_node(map, 0x20000000), 0);
 	CHECK_INT(mpp_nodemap_node(map, 0x28000000), -ENXIO);
+	CHECK_INT(mpp_nodemap_node(map, 0x30000000), 0);
 	CHECK_INT(mpp_nodemap_node(map, 0x50000000), -ENXIO);
 	CHECK_INT(mpp_nodemap_node(map, UINT64_MAX), -ENXIO);
 	CHECK(!mpp_nodemap_free(map));
