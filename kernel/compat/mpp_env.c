@@ -204,7 +204,7 @@ int mpp_env_init(void)
 		addr = mpp_env_find(#fn);				\
 		if (!addr)						\
 			return -EOPNOTSUPP;				\
-		static_call_update(mpp_sc_##fn, (typeof(&(fn)))addr);	\
+		static_call_update(mpp_sc_##fn, (typeof(fn) *)addr);	\
 	} while (0);
 	MPP_FUNCTIONS(MPP_FIND)
 #undef MPP_FIND
