@@ -144,7 +144,7 @@ build_digest() {
 	{
 		gcc --version | head -n 1
 		cat "$(build_recipe)"
-		declare -f unpack_source configure_kernel make_kernel slim_build_tree
+		declare -f configure_kernel make_kernel
 	} | digest
 }
 
@@ -192,7 +192,7 @@ need_build_tools() {
 }
 
 build_kernel() {
-	local series=$1 package=$2 id=$3 dir=$4 tmp build
+	local series=$1 package=$2 id=$3 dir=$4 tmp build release
 	tmp=$(fresh_dir "kernel-$series") || exit "$EXIT_MISSING"
 	build=$tmp/entry/build
 	mkdir -p "$tmp/deb" "$build"
@@ -207,7 +207,9 @@ build_kernel() {
 		die "$EXIT_MISSING" "the build of $package failed; its last lines are above"
 	}
 	slim_build_tree "$build"
-	describe "$tmp/entry" "$id" "$(cat "$build/include/config/kernel.release")" \
+	release=$(<"$build/include/config/kernel.release")
+	ln -sfnr "$build" "$tmp/entry/lib/modules/$release/build"
+	describe "$tmp/entry" "$id" "$release" \
 		"built from $package ${id%+*}" boot/vmlinuz build
 	finish_entry "$tmp/entry" "$dir"
 	rm -rf "$tmp"
@@ -265,7 +267,8 @@ make_kernel() {
 slim_build_tree() {
 	find "$1" -type f ! -path "$1/scripts/*" ! -path "$1/tools/objtool/objtool" \
 		\( -name '*.c' -o -name '*.S' -o -name '*.[oa]' -o -name '.*.cmd' -o -name '*.rs' \
-		-o -name '*.dts*' -o -name 'bzImage' -o -name 'vmlinux.*' \) -delete
+		-o -name '*.dts*' -o -name 'bzImage' -o -name 'vmlinux.*' \
+		-o -name '.tmp_vmlinux*' \) -delete
 	find "$1" -depth -type d -empty -delete
 }
 
