@@ -111,7 +111,7 @@ static int start_worker(struct stress *s, size_t i)
 	/* Ctrl-C reaches the whole group; the main process then ends us in order. */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_DFL);
-	setpriority(PRIO_PROCESS, 0, 5);
+	setpriority(PRIO_PROCESS, 0, 10);
 	prctl(PR_SET_NAME, w.name);
 	worker_kinds[i].run(&w);
 	_exit(0);
@@ -451,6 +451,7 @@ int main(int argc, char **argv)
 	static struct stress s = { .seconds = 60, .nr_sweeps = 2, .seed = 1 };
 	struct sigaction act = { .sa_handler = on_signal };
 	time_t begin = now_s();
+	uint64_t seed;
 	int err;
 
 	if (argc == 2 && !strcmp(argv[1], "--exec-check"))
@@ -459,6 +460,7 @@ int main(int argc, char **argv)
 	err = parse(&s, argc, argv);
 	if (err)
 		return err;
+	seed = s.seed;
 	if (geteuid() != 0) {
 		fprintf(stderr, "mpp-stress: needs root\n");
 		return 2;
@@ -479,8 +481,8 @@ int main(int argc, char **argv)
 	if (err)
 		printf("not ok stress: %s\n", s.why);
 	else
-		printf("ok stress: seed %ju, %ld s, %ju calls, %ju pages moved, %u reloads\n",
-		       (uintmax_t)s.seed, (long)(now_s() - begin), (uintmax_t)s.done.calls,
+		printf("ok stress: %sseed %ju, %ld s, %ju calls, %ju pages moved, %u reloads\n",
+		       interrupted ? "interrupted, " : "", (uintmax_t)seed, (long)(now_s() - begin), (uintmax_t)s.done.calls,
 		       (uintmax_t)s.done.moved, s.reloads);
 	return err ? 1 : 0;
 }

@@ -34,13 +34,15 @@ struct sweep {
 	size_t cursor;			/* the pass: pieces in random order, see next_piece() */
 	size_t nr_pieces;
 	uint32_t *pieces;
+	uint64_t *asked;		/* by piece: the last call that named it */
+	uint16_t *users;		/* by piece: user pages that it had then */
 	uint64_t pages[SWEEP_MAX + GUARD];
 	int nodes[SWEEP_MAX + GUARD];
 	int status[SWEEP_MAX + GUARD];
 	uint64_t new_pages[SWEEP_MAX + GUARD];
 };
 
-#define PIECE_PAGES	2048ul
+#define PIECE_PAGES	512ul
 
 static void sweep_fail(struct sweep *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -71,6 +73,33 @@ static size_t next_piece(struct sweep *s)
 	return s->pieces[s->cursor++];
 }
 
+/*
+ * Mostly pieces that had many user pages when last seen: by far the most memory
+ * is free or the kernel's, and to hear that again and again proves little.
+ */
+static size_t pick_piece(struct sweep *s)
+{
+	size_t piece = next_piece(s);
+
+	if (rng_below(&s->rng, 4) == 0)
+		return piece;
+	for (int tries = 0; tries < 64 && s->users[piece] < PIECE_PAGES / 16; tries++)
+		piece = rng_below(&s->rng, s->nr_pieces);
+	return piece;
+}
+
+static void note_users(struct sweep *s, uint64_t page, int status)
+{
+	size_t piece = page / (PIECE_PAGES * PAGE_SIZE);
+
+	if (s->asked[piece] != s->totals.calls) {
+		s->asked[piece] = s->totals.calls;
+		s->users[piece] = 0;
+	}
+	s->users[piece] += status >= 0 || status == -EAGAIN || status == -EBUSY ||
+			   status == -ESRCH || status == -EXDEV;
+}
+
 static void shuffle(struct sweep *s, size_t nr)
 {
 	for (size_t i = nr - 1; i > 0; i--) {
@@ -90,7 +119,7 @@ static size_t pick_pages(struct sweep *s)
 	if (rng_below(&s->rng, 8) == 0)
 		limit = 1 + rng_below(&s->rng, 16);
 	while (nr < limit) {
-		uint64_t first = next_piece(s) * PIECE_PAGES * PAGE_SIZE;
+		uint64_t first = pick_piece(s) * PIECE_PAGES * PAGE_SIZE;
 
 		for (size_t i = 0; i < PIECE_PAGES && nr < limit; i++)
 			s->pages[nr++] = first + i * PAGE_SIZE + rng_below(&s->rng, PAGE_SIZE);
@@ -230,6 +259,7 @@ static void check_answers(struct sweep *s, const struct call *c, long ret)
 	s->totals.entries += c->nr;
 	for (size_t i = 0; i < c->nr; i++) {
 		check_entry(s, c, i);
+		note_users(s, s->pages[i], s->status[i]);
 		if (c->query ? s->status[i] < 0 : s->status[i] != s->nodes[i])
 			off_target++;
 	}
@@ -260,6 +290,14 @@ static void *sweep_run(void *arg)
 	return NULL;
 }
 
+static void sweep_free(struct sweep *s)
+{
+	free(s->pieces);
+	free(s->asked);
+	free(s->users);
+	free(s);
+}
+
 /* NULL with errno set. */
 struct sweep *sweep_start(const struct machine *m, uint64_t seed)
 {
@@ -274,7 +312,9 @@ struct sweep *sweep_start(const struct machine *m, uint64_t seed)
 	s->nr_pieces = (m->end + BEYOND) / (PIECE_PAGES * PAGE_SIZE);
 	s->cursor = s->nr_pieces;
 	s->pieces = calloc(s->nr_pieces, sizeof(*s->pieces));
-	if (!s->pieces)
+	s->asked = calloc(s->nr_pieces, sizeof(*s->asked));
+	s->users = calloc(s->nr_pieces, sizeof(*s->users));
+	if (!s->pieces || !s->asked || !s->users)
 		goto err_free;
 	for (size_t i = 0; i < s->nr_pieces; i++)
 		s->pieces[i] = (uint32_t)i;
@@ -282,8 +322,7 @@ struct sweep *sweep_start(const struct machine *m, uint64_t seed)
 	if (!err)
 		return s;
 err_free:
-	free(s->pieces);
-	free(s);
+	sweep_free(s);
 	errno = err;
 	return NULL;
 }
@@ -314,7 +353,6 @@ int sweep_stop(struct sweep *s, char *why, size_t len)
 	failed = atomic_load(&s->failed) ? -1 : 0;
 	if (failed)
 		snprintf(why, len, "%s", s->why);
-	free(s->pieces);
-	free(s);
+	sweep_free(s);
 	return failed;
 }

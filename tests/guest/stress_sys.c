@@ -234,10 +234,13 @@ static void alarm_handler(int sig)
 	(void)sig;
 }
 
-/* Offlining goes on until it succeeds or a signal arrives. */
+/*
+ * Offlining goes on until it succeeds or a signal arrives.  Meanwhile nobody
+ * else may look at a page by its address, the sweep included: be brief.
+ */
 static int block_offline(const char *path)
 {
-	struct itimerval limit = { .it_value.tv_sec = 3 }, off = { 0 };
+	struct itimerval limit = { .it_value.tv_usec = 900000 }, off = { 0 };
 	int err;
 
 	setitimer(ITIMER_REAL, &limit, NULL);
@@ -320,6 +323,7 @@ void work_offline(struct worker *w)
 
 		if (m.block_node[block] < 0)
 			continue;
+		usleep(200000 + rng_below(&w->rng, 1000000));
 		block_path(path, sizeof(path), block);
 		if (file_read_text(path, state, sizeof(state)) || strncmp(state, "online", 6))
 			continue;
