@@ -108,10 +108,10 @@ struct disk_file disk_file_new(void)
 	return disk_file_on(&device);
 }
 
-/* A group of the unified hierarchy whose writes are throttled by the block layer. */
+/* A group of the unified hierarchy whose I/O is throttled by the block layer. */
 static const char *slow_group;
 
-void slow_disk(const char *device, unsigned int bytes_per_s)
+void slow_disk(const char *device, const char *what, unsigned int bytes_per_s)
 {
 	const char *root = mount_at("cgroup2", "none", "cgroup2", NULL);
 	static char group[128];
@@ -128,8 +128,8 @@ void slow_disk(const char *device, unsigned int bytes_per_s)
 	snprintf(path, sizeof(path), "%s/io.max", group);
 	if (!exists("%s", path))
 		SKIP("this kernel cannot throttle block devices (no io.max)");
-	snprintf(limit, sizeof(limit), "%u:%u wbps=%u", major(st.st_rdev), minor(st.st_rdev),
-		 bytes_per_s);
+	snprintf(limit, sizeof(limit), "%u:%u %s=%u", major(st.st_rdev), minor(st.st_rdev),
+		 what, bytes_per_s);
 	write_text(path, "%s", limit);
 	slow_group = group;
 }

@@ -17,10 +17,10 @@ struct disk_file disk_file_new(void);
 struct disk_file disk_file_on(const char **device);
 
 /*
- * Lets this device write so many bytes a second for processes that have joined;
- * skips when the kernel cannot.
+ * Lets this device read ("rbps") or write ("wbps") so many bytes a second for
+ * processes that have joined; skips when the kernel cannot.
  */
-void slow_disk(const char *device, unsigned int bytes_per_s);
+void slow_disk(const char *device, const char *what, unsigned int bytes_per_s);
 void slow_disk_join(void);
 
 /* Swap on such a disk; the runner switches it off after the test. */

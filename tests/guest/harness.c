@@ -304,6 +304,36 @@ static void run_one(struct test *t)
 	}
 }
 
+/* ---- Others who move pages ------------------------------------------- */
+
+/* What moves pages on its own account would make a test's page be elsewhere. */
+static struct mover {
+	const char *path, *quiet;
+	char old[32];
+} movers[] = {
+	{ "/proc/sys/kernel/numa_balancing", "0", "" },
+	{ "/proc/sys/vm/compaction_proactiveness", "0", "" },
+};
+
+static void movers_quiet(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(movers); i++) {
+		struct mover *m = &movers[i];
+
+		if (!exists("%s", m->path))
+			continue;
+		snprintf(m->old, sizeof(m->old), "%lld", read_number("%s", m->path));
+		try_write(m->path, m->quiet);
+	}
+}
+
+static void movers_restore(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(movers); i++)
+		if (movers[i].old[0])
+			try_write(movers[i].path, movers[i].old);
+}
+
 /* ---- The command ----------------------------------------------------- */
 
 /* The leading argument of a selection: no arguments select everything. */
@@ -390,7 +420,9 @@ int run_tests(int argc, char **argv)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_open();
+	movers_quiet();
 	run_selected(argc, argv, timed, count);
+	movers_restore();
 	printf("%d passed, %d failed, %d skipped\n", count[VERDICT_NONE], count[VERDICT_FAIL],
 	       count[VERDICT_SKIP]);
 	if (count[VERDICT_FAIL])

@@ -106,12 +106,26 @@ TEST(kinds, anon_fresh_on_this_cpu)
 	region_move(&r, fast_node(), 0);
 }
 
+/* What has moved is on the LRU again, not in a batch: the next mover need not drain. */
+TEST(kinds, anon_on_lru_after)
+{
+	struct region r;
+
+	pin_to_cpu(0);
+	r = region_anon(4, slow_node(), 5);
+	region_move(&r, fast_node(), 0);
+	for (size_t i = 0; i < r.nr_pages; i++)
+		CHECK(page_has(region_phys(&r, i), KPF_LRU), "page %zu", i);
+}
+
 /* ---- Shared ---------------------------------------------------------- */
 
 static void verify_on_fast(struct child *me, void *arg)
 {
 	struct region *r = arg;
 
+	/* Shared memory is only mapped here once it is looked at. */
+	region_verify(r);
 	child_sync(me);
 	region_expect_node(r, fast_node());
 	region_verify(r);
@@ -204,6 +218,33 @@ TEST(kinds, mapped_twice_by_one_process)
 	region_expect_node(&twin, fast_node());
 	CHECK_EQ(region_phys(&twin, 3), region_phys(&r, 3));
 	region_verify(&twin);
+}
+
+static void hold_mapping(struct child *me, void *arg)
+{
+	(void)arg;
+	child_sync(me);
+}
+
+/*
+ * Nor is a process one of those that map a page when it could, but has not
+ * looked at it yet.
+ */
+TEST(kinds, mapped_by_one_mappable_by_two)
+{
+	int fd = MUST(memfd_create("mpp", MFD_CLOEXEC));
+	struct region r = region_file(fd, 4, slow_node(), 1, MAP_SHARED), twin = r;
+	struct child c;
+
+	twin.va = must_mmap(4 * page_size(), PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
+	c = spawn(hold_mapping, NULL);
+	wait_for(&c);
+	CHECK_EQ(phys_of_pid(c.pid, r.va), 0);
+	CHECK_EQ(kpagecount(region_phys(&r, 0)), 2);
+	region_move(&r, fast_node(), MPOL_MF_MOVE);
+	region_verify(&twin);
+	go_on(&c);
+	child_end(&c);
 }
 
 TEST(kinds, mlocked)
@@ -332,6 +373,45 @@ TEST(kinds, ext4_dirty)
 	/* What was dirty still is, or has been written in the meantime: see the disk. */
 	verify_on_disk(&f, &r);
 	region_move(&r, slow_node(), MPOL_MF_MOVE);
+}
+
+static void read_on_cpu1(struct child *me, void *arg)
+{
+	const struct disk_file *f = arg;
+	struct region r = { .nr_pages = 3, .tag = 1 };
+
+	pin_to_cpu(1);
+	lru_settle();
+	prefer_node(slow_node());
+	r.va = must_mmap(3 * page_size(), PROT_READ, MAP_SHARED | MAP_POPULATE, f->fd, 0);
+	prefer_node(-1);
+	for (size_t i = 0; i < 3; i++)
+		me->shared[i] = region_phys(&r, i);
+	child_sync(me);
+	region_expect_node(&r, fast_node());
+	region_verify(&r);
+}
+
+/* Just read from the disk, and still in a batch of the CPU that read it. */
+TEST(kinds, ext4_fresh_on_other_cpu)
+{
+	struct disk_file f = disk_file_new();
+	struct region r = region_file(f.fd, 3, slow_node(), 1, MAP_SHARED);
+	struct batch b = { 0 };
+	struct child c;
+
+	MUST(fsync(f.fd));
+	region_unmap(&r);
+	write_text("/proc/sys/vm/drop_caches", "1");
+	pin_to_cpu(0);
+	c = spawn(read_on_cpu1, &f);
+	wait_for(&c);
+	for (size_t i = 0; i < 3; i++)
+		batch_add(&b, c.shared[i], fast_node());
+	batch_run(&b, 0);
+	batch_expect(&b, fast_node());
+	go_on(&c);
+	child_end(&c);
 }
 
 /* The addresses of a file's pages, which are then left to the cache alone. */

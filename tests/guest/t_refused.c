@@ -16,6 +16,8 @@
 
 #define MOVE_ALL (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
 #define ANYTHING (MOVE_ALL | MPP_MF_UNMAPPED)
+#define BIT(flag) (1ULL << (flag))
+#define KPF_RESERVED 32	/* shown, though not in the header for user space */
 
 /* Refused for both nodes, whatever is allowed; and for a query when asked for. */
 static void refused(uint64_t phys, int status)
@@ -121,9 +123,6 @@ static void kind_refused(uint64_t mask, uint64_t want, const char *kind, int sta
 	CHECK(tried > 0, "all %zu frames changed while they were looked at", nr);
 }
 
-#define BIT(flag) (1ULL << (flag))
-#define KPF_RESERVED 32	/* shown, though not in the header for user space */
-
 TEST(kinds, slab)
 {
 	kind_refused(BIT(KPF_SLAB) | BIT(KPF_COMPOUND_TAIL), BIT(KPF_SLAB), "slab", -ENOENT);
@@ -156,12 +155,6 @@ TEST(kinds, kernel_page)
 	kind_refused(~0ULL, 0, "kernel page", -ENOENT);
 }
 
-TEST(kinds, reserved)
-{
-	kind_refused(BIT(KPF_RESERVED) | BIT(KPF_NOPAGE) | BIT(KPF_ZERO_PAGE), BIT(KPF_RESERVED),
-		     "reserved page", -ENOENT);
-}
-
 /* Start and end of the first or last range of that name; 0 when there is none. */
 static uint64_t iomem_find(const char *name, bool nested, bool last, uint64_t *end)
 {
@@ -188,6 +181,43 @@ TEST(kinds, kernel_text)
 		SKIP("/proc/iomem does not show where the kernel's code is");
 	refused_and_unknown(phys, -ENOENT);
 	refused_and_unknown((phys + end) / 2, -ENOENT);
+}
+
+/* Whether /proc/iomem calls it RAM. */
+static bool in_ram(uint64_t phys)
+{
+	char *text = read_text("/proc/iomem"), *line, *save;
+	unsigned long long from, to;
+	char what[64];
+	bool found = false;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (line[0] != ' ' &&
+		    sscanf(line, "%llx-%llx : %63[^\n]", &from, &to, what) == 3 &&
+		    !strcmp(what, "System RAM") && phys >= from && phys <= to)
+			found = true;
+	free(text);
+	return found;
+}
+
+/* Reserved is what the kernel keeps of the RAM; what is no RAM at all is absent. */
+TEST(kinds, reserved)
+{
+	const uint64_t mask = BIT(KPF_RESERVED) | BIT(KPF_NOPAGE) | BIT(KPF_ZERO_PAGE);
+	size_t nr, kept = 0;
+	uint64_t phys[64];
+
+	nr = frames_with(mask, BIT(KPF_RESERVED), phys, ARRAY_SIZE(phys));
+	for (size_t i = 0; i < nr; i++) {
+		int want = in_ram(phys[i]) ? -ENOENT : -ENXIO;
+		int got = move_one(phys[i], fast_node(), ANYTHING, NULL);
+
+		CHECK(got == want, "reserved page at %#llx: %s, expected %s",
+		      (unsigned long long)phys[i], status_name(got), status_name(want));
+		kept += want == -ENOENT;
+	}
+	if (!kept)
+		SKIP("/proc/kpageflags shows no reserved RAM");
 }
 
 /* ---- No memory -------------------------------------------------------- */
@@ -251,6 +281,14 @@ TEST(kinds, hole)
 	refused_and_unknown(phys, -ENXIO);
 }
 
+/* In the first megabyte, beside RAM and with struct pages like RAM: still none. */
+TEST(kinds, hole_of_video_memory)
+{
+	CHECK(!in_ram(0xa0000), "0xa0000 is RAM on this machine");
+	refused_and_unknown(0xa0000, -ENXIO);
+	refused_and_unknown(0xbf000, -ENXIO);
+}
+
 /* ---- Offline ---------------------------------------------------------- */
 
 /* Offlines a block of the slow node; its first address.  Online again after the test. */
@@ -300,14 +338,19 @@ TEST(kinds, pinned_by_vmsplice)
 	uint64_t phys = region_phys(&r, 0), new_phys;
 	struct iovec iov = { r.va, page_size() };
 	unsigned char *copy = malloc(page_size());
+	long long failed;
 	int fd[2];
 
 	MUST(pipe(fd));
 	CHECK_EQ(vmsplice(fd[1], &iov, 1, 0), (long long)page_size());
+	failed = vmstat("pgmigrate_fail");
 	CHECK_STATUS(move_one(phys, fast_node(), 0, &new_phys), -EBUSY);
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL, NULL), -EBUSY);
 	CHECK_STATUS(move_one(phys, fast_node(), MPP_MF_SYNC, NULL), -EBUSY);
 	CHECK_STATUS(move_one(phys, fast_node(), MPP_MF_RECLAIM, NULL), -EBUSY);
+	CHECK_STATUS(move_one(phys, fast_node(), MPP_MF_DRY_RUN, NULL), -EBUSY);
+	/* Seen before migration tries: its user is not disturbed. */
+	CHECK_EQ(vmstat("pgmigrate_fail"), failed);
 	CHECK_EQ(region_phys(&r, 0), phys);
 	CHECK_EQ(new_phys, phys);
 	/* Its neighbour is not concerned. */
@@ -365,8 +408,7 @@ TEST(kinds, secretmem)
 	prefer_node(-1);
 	phys = region_phys(&r, 0);
 	status = move_one(phys, fast_node(), MOVE_ALL, NULL);
-	CHECK(status == -EOPNOTSUPP || status == -EBUSY || status == -ENOENT, "secret memory: %s",
-	      status_name(status));
+	CHECK_STATUS(status, -EOPNOTSUPP);
 	CHECK_EQ(region_phys(&r, 0), phys);
 	region_verify(&r);
 }
@@ -411,7 +453,7 @@ TEST(kinds, writeback)
 	struct child c;
 
 	snprintf(path, sizeof(path), "%s.slow", f.path);
-	slow_disk(device, 2048);
+	slow_disk(device, "wbps", 2048);
 	c = spawn(slow_writer, path);
 	wait_for(&c);
 	phys = c.shared[1];
@@ -426,6 +468,64 @@ TEST(kinds, writeback)
 	CHECK(under_writeback(phys), "writeback ended too early to tell");
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL | MPP_MF_SYNC, &new_phys), fast_node());
 	c.shared[2] = new_phys;
+	wait_for(&c);
+	go_on(&c);
+	child_end(&c);
+}
+
+/* ---- Locked ----------------------------------------------------------- */
+
+static void slow_reader(struct child *me, void *path)
+{
+	int fd = MUST(open(path, O_RDONLY | O_CLOEXEC));
+	char byte;
+
+	slow_disk_join();
+	child_sync(me);
+	CHECK_EQ(read(fd, &byte, 1), 1);
+	CHECK_EQ(byte, (char)pattern_byte(1, 0, 0));
+	child_sync(me);
+}
+
+/* The frame that is locked while it is read from the disk; 0 when there is none. */
+static uint64_t frame_being_read(void)
+{
+	const uint64_t mask = BIT(KPF_LOCKED) | BIT(KPF_UPTODATE) | BIT(KPF_WRITEBACK) |
+			      BIT(KPF_ANON) | BIT(KPF_SLAB);
+	uint64_t phys[1];
+
+	return frames_with(mask, BIT(KPF_LOCKED), phys, 1) ? phys[0] : 0;
+}
+
+/* A page that is locked while a slow disk fills it. */
+TEST(kinds, locked)
+{
+	const char *device;
+	struct disk_file f = disk_file_on(&device);
+	struct region r = region_file(f.fd, 1, slow_node(), 1, MAP_SHARED);
+	uint64_t phys = 0;
+	long long start;
+	struct child c;
+	int to;
+
+	MUST(fsync(f.fd));
+	region_unmap(&r);
+	slow_disk(device, "rbps", 2048);
+	c = spawn(slow_reader, f.path);
+	wait_for(&c);
+	lru_settle();
+	write_text("/proc/sys/vm/drop_caches", "1");
+	go_on(&c);
+	for (start = now_ms(); !phys && now_ms() < start + 1500;)
+		phys = frame_being_read();
+	if (!phys)
+		SKIP("the disk could not be made slow enough");
+	to = node_of_phys(phys) == fast_node() ? slow_node() : fast_node();
+	start = now_ms();
+	CHECK_STATUS(move_one(phys, to, MPP_MF_UNMAPPED, NULL), -EAGAIN);
+	CHECK_LE(now_ms() - start, 500);
+	CHECK(kpageflags(phys) >> KPF_LOCKED & 1, "it was read too early to tell");
+	CHECK_STATUS(move_one(phys, to, MPP_MF_UNMAPPED | MPP_MF_SYNC, NULL), to);
 	wait_for(&c);
 	go_on(&c);
 	child_end(&c);
@@ -543,12 +643,16 @@ TEST(kinds, freed)
 	lru_settle();
 	batch_run(&b, ANYTHING);
 	for (unsigned long i = 0; i < b.nr; i++) {
-		if (!(kpageflags(b.pages[i]) >> KPF_BUDDY & 1))
+		uint64_t flags = kpageflags(b.pages[i]);
+
+		/* In the allocator's lists, or in its per-CPU ones, which show nothing. */
+		if (flags && flags != BIT(KPF_BUDDY))
 			continue;
 		CHECK_STATUS(b.status[i], -ENOENT);
 		stayed_free++;
 	}
 	CHECK_GE(stayed_free, 64);
+	batch_free(&b);
 }
 
 TEST(kinds, bad_nodes)
@@ -565,6 +669,23 @@ TEST(kinds, bad_nodes)
 		CHECK(got == -ENODEV, "node %d, dry run: %s", bad[i], status_name(got));
 	}
 	CHECK_EQ(region_phys(&r, 0), phys);
+	region_verify(&r);
+}
+
+/* The node is asked of each entry, also of one whose page has been dealt with. */
+TEST(kinds, bad_node_for_moved)
+{
+	struct region r = region_anon(1, slow_node(), 1);
+	struct batch b = { 0 };
+
+	batch_add(&b, region_phys(&r, 0), -1);
+	batch_add(&b, region_phys(&r, 0), fast_node());
+	batch_add(&b, region_phys(&r, 0), -1);
+	CHECK_EQ(batch_run(&b, 0), 2);
+	CHECK_STATUS(b.status[0], -ENODEV);
+	CHECK_STATUS(b.status[1], fast_node());
+	CHECK_STATUS(b.status[2], -ENODEV);
+	region_expect_node(&r, fast_node());
 	region_verify(&r);
 }
 

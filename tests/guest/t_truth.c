@@ -245,6 +245,52 @@ TEST(truth, first_target_already)
 	CHECK_EQ(region_phys(&r, 0), b.pages[0]);
 }
 
+TEST(truth, first_target_already_later)
+{
+	struct region r = region_anon(1, slow_node(), 1), huge = region_huge(1, slow_node(), 2);
+	struct region between = region_anon(1200, slow_node(), 3);
+	struct plan p = { 0 };
+
+	plan_add(&p, &r, 0, slow_node());
+	plan_add(&p, &huge, 40, slow_node());
+	for (size_t i = 0; i < between.nr_pages; i++)
+		plan_add(&p, &between, i, fast_node());
+	plan_add(&p, &r, 0, fast_node());
+	plan_add(&p, &huge, 400, fast_node());
+	CHECK_EQ(batch_run(&p.b, 0), 2);
+	plan_verify(&p);
+	region_expect_node(&r, slow_node());
+	region_expect_node(&huge, slow_node());
+	plan_free(&p);
+}
+
+/*
+ * Frames that pages moved into earlier in the call are named later in it, with
+ * another target: what has moved once stays.  The frames to name are those that
+ * were given back just before, which the allocator hands out first.
+ */
+TEST(truth, new_frames_named)
+{
+	struct region r = region_anon(1000, slow_node(), 1), given = region_anon(3000, fast_node(), 2);
+	struct batch frames = batch_of(&given, slow_node()), b = { 0 };
+	size_t again = 0;
+
+	for (size_t i = 0; i < r.nr_pages; i++)
+		batch_add(&b, region_phys(&r, i), fast_node());
+	for (size_t i = 0; i < frames.nr; i++)
+		batch_add(&b, frames.pages[i], slow_node());
+	region_unmap(&given);
+	batch_run(&b, 0);
+	for (size_t i = 0; i < r.nr_pages; i++) {
+		CHECK_STATUS(b.status[i], fast_node());
+		for (size_t j = r.nr_pages; j < b.nr; j++)
+			again += b.pages[j] == b.new_pages[i];
+	}
+	region_expect_node(&r, fast_node());
+	region_verify(&r);
+	CHECK(again > 0, "none of the frames given back was used");
+}
+
 TEST(truth, already)
 {
 	struct region r = region_anon(600, slow_node(), 1);
