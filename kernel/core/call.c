@@ -150,6 +150,10 @@ static void mpp_take(struct mpp_call *call, unsigned int i)
 			outcome = new_pfn == pfn ? MPP_ALREADY : MPP_MOVED;
 			goto answer;
 		}
+		if (call->blind) {
+			outcome = MPP_NO_RECORD;
+			goto answer;
+		}
 	}
 
 	/* More address bits than a PFN has: no memory there. */
@@ -189,10 +193,9 @@ static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to
 }
 
 /* Decide every pending entry of the batch; @last: no batch follows. */
-static int mpp_round(struct mpp_call *call, bool last)
+static void mpp_round(struct mpp_call *call, bool last)
 {
 	unsigned int from, i;
-	int err;
 
 	call->retry = false;
 	for (from = 0; from < call->nr; from = i) {
@@ -204,11 +207,8 @@ static int mpp_round(struct mpp_call *call, bool last)
 		}
 		mpp_migrate_queued(call);
 		mpp_settle(call, from, i);
-		err = mpp_items_account(call, !last || i < call->nr || call->retry);
-		if (err)
-			return err;
+		mpp_items_account(call, !last || i < call->nr || call->retry);
 	}
-	return 0;
 }
 
 /*
@@ -237,20 +237,19 @@ static void mpp_prepare_round(struct mpp_call *call, unsigned int round)
 		schedule_timeout_killable(1);
 }
 
-static int mpp_batch(struct mpp_call *call, bool last)
+static void mpp_batch(struct mpp_call *call, bool last)
 {
 	unsigned int round;
-	int err;
 
 	memset(call->outcome, MPP_PENDING, call->nr);
-	err = mpp_round(call, last);
-	for (round = 1; !err && call->retry && call->mode == MPP_MODE_MOVE && round < MPP_ROUNDS;
-	     round++) {
+	mpp_round(call, last);
+	for (round = 1; round < MPP_ROUNDS; round++) {
+		if (!call->retry || call->mode != MPP_MODE_MOVE)
+			break;
 		mpp_prepare_round(call, round);
-		err = mpp_round(call, last);
+		mpp_round(call, last);
 	}
 	mpp_forget_limits(call);
-	return err;
 }
 
 static unsigned long mpp_prefix(unsigned long nr, unsigned long bytes_missing, size_t size)
@@ -322,18 +321,18 @@ static long mpp_run(struct mpp_call *call)
 
 	for (start = 0; start < nr_pages; start += call->nr) {
 		unsigned long want = min_t(u64, nr_pages - start, call->cap);
-		int err, fault;
+		int err;
 
 		if (start && signal_pending(current))
 			return -EINTR;
 		call->nr = mpp_take_in(call, start, want);
 		if (!call->nr)
 			return -EFAULT;
-		err = mpp_batch(call, start + want == nr_pages);
+		mpp_batch(call, start + want == nr_pages);
 		mpp_stat_batch(call);
-		fault = mpp_give_back(call, start);
-		if (fault || err)
-			return fault ?: err;
+		err = mpp_give_back(call, start);
+		if (err)
+			return err;
 		misses += mpp_misses(call);
 		cond_resched();
 	}

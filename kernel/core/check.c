@@ -190,6 +190,13 @@ static bool mpp_check_one(struct folio *folio, struct vm_area_struct *vma, unsig
 	return outcome == MPP_PASSED;
 }
 
+/* Processes that share the page table of a hugetlb mapping count as one mapping. */
+static bool mpp_maybe_shared(struct folio *folio)
+{
+	return folio_mapcount(folio) > 1 ||
+	       (folio_test_hugetlb(folio) && !folio_test_anon(folio));
+}
+
 static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *folio, int nid)
 {
 	struct mpp_walk walk = {
@@ -197,7 +204,7 @@ static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *
 		.nid = nid,
 		.outcome = MPP_PASSED,
 		.count_sharers = !(call->args.flags & MPOL_MF_MOVE_ALL) &&
-				 folio_mapcount(folio) > 1,
+				 mpp_maybe_shared(folio),
 	};
 	struct rmap_walk_control rwc = {
 		.arg = &walk,
@@ -237,6 +244,9 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
 {
 	struct address_space *mapping = folio_mapping(folio);
 
+	/* Gigantic pages: no pool can be counted on, and one alone is a batch too long. */
+	if (folio_test_hugetlb(folio) && folio_order(folio) > HPAGE_PMD_ORDER)
+		return MPP_UNSUPPORTED;
 	if (!mapping || folio_test_anon(folio))
 		return MPP_PASSED;
 	/* Memory that the kernel itself may not read, a guest's or a secret. */

@@ -91,12 +91,7 @@ enum mpp_outcome mpp_gate(struct folio *folio)
 		return MPP_ZERO_PAGE;
 	if (folio_contain_hwpoisoned_page(folio))
 		return MPP_HWPOISON;
-	if (folio_test_hugetlb(folio)) {
-		if (folio_order(folio) > HPAGE_PMD_ORDER)
-			return MPP_UNSUPPORTED;
-		return MPP_PASSED;
-	}
-	if (folio_test_lru(folio))
+	if (folio_test_hugetlb(folio) || folio_test_lru(folio))
 		return MPP_PASSED;
 	return mpp_off_lru_user(folio) ? MPP_NOT_ISOLATED : MPP_NOT_USER;
 }

@@ -132,7 +132,8 @@ static bool mpp_has_room(int nid, unsigned int order)
 
 		if (!populated_zone(zone))
 			continue;
-		if (zone_page_state(zone, NR_FREE_PAGES) > low_wmark_pages(zone) + BIT(order))
+		if (zone_page_state(zone, NR_FREE_PAGES) >
+		    low_wmark_pages(zone) + zone->lowmem_reserve[ZONE_MOVABLE] + BIT(order))
 			return true;
 	}
 	return false;
@@ -182,9 +183,14 @@ static bool mpp_pair_fragment(struct mpp_call *call, struct folio *src, struct f
 
 		if (xa_is_err(xa_store(&call->fragments, folio_pfn(src) + i, dst_pfn,
 				       GFP_NOWAIT | __GFP_NOWARN)))
-			return false;
+			goto err_erase;
 	}
 	return true;
+
+err_erase:
+	while (i--)
+		xa_erase(&call->fragments, folio_pfn(src) + i);
+	return false;
 }
 
 /**
@@ -419,14 +425,20 @@ enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, un
 	return MPP_MOVED;
 }
 
+static void mpp_remember(struct mpp_call *call, unsigned long pfn, unsigned int order,
+			 unsigned long new_pfn, int at)
+{
+	if (mpp_record(call, pfn, order, new_pfn, at))
+		call->blind = true;
+}
+
 /* A folio that was split: each page that is known to have moved stands for itself. */
-static int mpp_account_fragments(struct mpp_call *call, const struct mpp_item *item,
-				 bool remember)
+static void mpp_account_fragments(struct mpp_call *call, const struct mpp_item *item,
+				  bool remember)
 {
 	unsigned long last = item->pfn + BIT(item->order) - 1;
 	unsigned long pfn;
 	void *entry;
-	int ret = 0;
 
 	xa_for_each_range(&call->fragments, pfn, entry, item->pfn, last) {
 		unsigned long value = xa_to_value(entry);
@@ -434,41 +446,33 @@ static int mpp_account_fragments(struct mpp_call *call, const struct mpp_item *i
 		if (value & MPP_FRAGMENT_FAILED)
 			continue;
 		mpp_stat_moved(call, item->from, pfn_to_nid(value), 1);
-		if (remember && !ret)
-			ret = mpp_record(call, pfn, 0, value, pfn_to_nid(value));
+		if (remember)
+			mpp_remember(call, pfn, 0, value, pfn_to_nid(value));
 	}
-	return ret;
 }
 
 /**
  * mpp_items_account - end a round: count what moved, and remember it if need be
  * @call: the call, after mpp_migrate_queued()
  * @remember: whether further look-ups follow in this call
- *
- * Return: 0, or -ENOMEM when what happened could not be remembered; the call
- * must not look at another address then, lest it move a folio twice.
  */
-int mpp_items_account(struct mpp_call *call, bool remember)
+void mpp_items_account(struct mpp_call *call, bool remember)
 {
 	unsigned int i;
-	int ret = 0;
 
 	for (i = 0; i < call->nr_items; i++) {
 		struct mpp_item *item = &call->items[i];
-		int err = 0;
 
 		if (item->outcome == MPP_ALREADY) {
 			if (remember)
-				err = mpp_record(call, item->pfn, item->order, item->pfn, item->at);
+				mpp_remember(call, item->pfn, item->order, item->pfn, item->at);
 		} else if (item->outcome == MPP_QUEUED && item->paired) {
 			mpp_stat_moved(call, item->from, item->at, BIT(item->order));
 			if (remember)
-				err = mpp_record(call, item->pfn, item->order, item->dst_pfn,
-						 item->at);
+				mpp_remember(call, item->pfn, item->order, item->dst_pfn,
+					     item->at);
 		} else if (item->outcome == MPP_QUEUED) {
-			err = mpp_account_fragments(call, item, remember);
+			mpp_account_fragments(call, item, remember);
 		}
-		ret = ret ?: err;
 	}
-	return ret;
 }

@@ -54,6 +54,7 @@
 	X(WRITEBACK,	"writeback",		EAGAIN)		\
 	X(CONTENDED,	"contended",		EAGAIN)		\
 	X(RACED,	"raced",		EAGAIN)		\
+	X(NO_RECORD,	"no_record",		EAGAIN)		\
 	X(NO_ROOM,	"no_room",		ENOMEM)		\
 	X(UNSUPPORTED,	"unsupported",		EOPNOTSUPP)
 
@@ -153,6 +154,7 @@ struct mpp_call {
 	/* What this call decided so far, see record.c. */
 	struct xarray record;
 	unsigned long record_orders;
+	bool blind;		/* something could not be recorded */
 
 	unsigned long moved_pages;	/* in this batch */
 };
@@ -179,7 +181,7 @@ enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct 
 void mpp_migrate_queued(struct mpp_call *call);
 enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,
 			  unsigned long *new_pfn, int *at);
-int mpp_items_account(struct mpp_call *call, bool remember);
+void mpp_items_account(struct mpp_call *call, bool remember);
 struct folio *mpp_get_new_folio(struct folio *src, unsigned long private);
 void mpp_put_new_folio(struct folio *dst, unsigned long private);
 
