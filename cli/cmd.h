@@ -126,11 +126,14 @@ void tally_outcome(struct tally *tally, enum outcome outcome);
 void tally_error(struct tally *tally, int status);
 void tally_pair(struct tally *tally, int from, int to);
 uint64_t tally_kind(const struct tally *tally, enum mpp_status_kind kind);
-void tally_print_errors(const struct tally *tally);
+/* A line per error, with what helps against it when @with_hints. */
+void tally_print_errors(const struct tally *tally, bool with_hints);
 void tally_free(struct tally *tally);
 
 struct json_object;
 struct json_object *tally_errors_json(const struct tally *tally);
+/* A number with six decimals. */
+struct json_object *json_decimal(double value);
 /* Prints and frees @object; one line unless @pretty. */
 void json_print(struct json_object *object, bool pretty);
 

@@ -233,7 +233,8 @@ static void next_command(const struct info *info, char *text, size_t size)
 	size_t nr = nr_memory_nodes(info, &target);
 
 	if (open_door(info) && nr > 1)
-		snprintf(text, size, "movephys pagemap --pid $$ | movephys move --dry-run --to %d -",
+		snprintf(text, size,
+			 "movephys pagemap --pid $$ | movephys move --dry-run --to %d -",
 			 target->id);
 	else if (open_door(info))
 		snprintf(text, size, "movephys pagemap --pid $$ | movephys where -");

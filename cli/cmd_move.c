@@ -411,9 +411,9 @@ static void print_json(const struct mover *mv, double seconds, uint64_t moved_by
 	json_object_object_add(root, "outcomes", outcomes);
 	json_object_object_add(root, "errors", tally_errors_json(tally));
 	json_object_object_add(root, "node_pairs", pairs);
-	json_object_object_add(root, "seconds", json_object_new_double(seconds));
-	json_object_object_add(root, "bytes_per_second", json_object_new_double(
-			       seconds > 0 ? (double)moved_bytes / seconds : 0));
+	json_object_object_add(root, "seconds", json_decimal(seconds));
+	json_object_object_add(root, "bytes_per_second",
+			       json_decimal(seconds > 0 ? (double)moved_bytes / seconds : 0));
 	json_object_object_add(root, "bad_lines",
 			       json_object_new_int64((int64_t)input_nr_bad(mv->in)));
 	json_object_object_add(root, "interrupted",
@@ -441,7 +441,7 @@ static void print_text(const struct mover *mv, double seconds, uint64_t moved_by
 			       outcome_name((enum outcome)i),
 			       i == OUTCOME_MOVED ?
 			       format_bytes(moved_bytes, bytes, sizeof(bytes)) : meanings[i]);
-	tally_print_errors(tally);
+	tally_print_errors(tally, true);
 	for (size_t i = 0; i < tally->nr_pairs; i++) {
 		const struct tally_pair *pair = &tally->pairs[i];
 

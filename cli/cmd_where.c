@@ -175,7 +175,7 @@ static void print_table(const struct where *where)
 		printf("%12" PRIu64 "  %-12s %s\n", pair->nr_pages, name,
 		       format_bytes(pair->nr_pages * page_bytes, bytes, sizeof(bytes)));
 	}
-	tally_print_errors(tally);
+	tally_print_errors(tally, false);
 	if (input_nr_bad(where->in))
 		printf("%" PRIu64 " bad lines\n", input_nr_bad(where->in));
 }

@@ -41,7 +41,8 @@ void door_explain(enum mpp_door door, int err, const char **why, const char **re
 		break;
 	case -EPERM:
 		*why = "CAP_SYS_ADMIN in the initial user namespace is needed";
-		*remedy = has_sys_admin() ? "run it outside the container" : "run it as root (sudo)";
+		*remedy = has_sys_admin() ? "run it outside the container" :
+			  "run it as root (sudo)";
 		break;
 	case -ENODEV:
 		*why = "/dev/move_phys_pages is not this module's device";

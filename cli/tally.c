@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages counted by what became of them. */
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 
@@ -68,12 +69,33 @@ static int index_status(int index)
 	return index ? -index : INT32_MIN + 1;
 }
 
-void tally_print_errors(const struct tally *tally)
+/* What of `movephys move` helps against an error, "" when nothing does. */
+static const char *hint(int err)
+{
+	switch (err) {
+	case EACCES:
+		return "; --all moves it";
+	case EAGAIN:
+	case EBUSY:
+		return " (--retry)";
+	case ENOMEM:
+		return "; --reclaim makes some";
+	case EPERM:
+		return "; --ignore-mempolicy moves it";
+	case ESRCH:
+		return "; --unmapped moves it";
+	default:
+		return "";
+	}
+}
+
+void tally_print_errors(const struct tally *tally, bool with_hints)
 {
 	for (int i = 0; i < TALLY_ERRNO_MAX; i++)
 		if (tally->errors[i])
-			printf("%12llu  %-12s %s\n", (unsigned long long)tally->errors[i],
-			       mpp_status_name(index_status(i)), mpp_status_text(index_status(i)));
+			printf("%12llu  %-12s %s%s\n", (unsigned long long)tally->errors[i],
+			       mpp_status_name(index_status(i)), mpp_status_text(index_status(i)),
+			       with_hints ? hint(i) : "");
 }
 
 struct json_object *tally_errors_json(const struct tally *tally)
@@ -85,6 +107,15 @@ struct json_object *tally_errors_json(const struct tally *tally)
 			json_object_object_add(errors, mpp_status_name(index_status(i)),
 					       json_object_new_int64((int64_t)tally->errors[i]));
 	return errors;
+}
+
+struct json_object *json_decimal(double value)
+{
+	char text[64];
+
+	/* The default is 17 digits, most of them noise. */
+	snprintf(text, sizeof(text), "%.6f", value);
+	return json_object_new_double_s(value, text);
 }
 
 void json_print(struct json_object *object, bool pretty)

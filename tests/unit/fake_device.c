@@ -179,7 +179,8 @@ static int is_ours(int fd)
 {
 	struct stat info;
 
-	return fd >= 0 && fd < 1024 && given_out[fd] && !fstat(fd, &info) && info.st_rdev == makedev(1, 3);
+	return fd >= 0 && fd < 1024 && given_out[fd] && !fstat(fd, &info) &&
+	       info.st_rdev == makedev(1, 3);
 }
 
 int ioctl(int fd, unsigned long request, ...)

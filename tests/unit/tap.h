@@ -48,7 +48,8 @@ static inline void tap_fail(const char *file, int line, const char *fmt, ...)
 	do { \
 		const char *got_ = (got), *want_ = (want); \
 		if (strcmp(got_, want_)) \
-			tap_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #got, got_, want_); \
+			tap_fail(__FILE__, __LINE__, "%s is \"%s\", not \"%s\"", #got, got_, \
+				 want_); \
 	} while (0)
 
 #define CHECK_HAS(text, part) \

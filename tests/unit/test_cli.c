@@ -249,6 +249,10 @@ static void moves(void)
 	CHECK_INT(json_number("to"), 0);
 	CHECK_HAS(run.out, "\"from\": 1");
 
+	RUN("move", "--to", "0", "0xd0000000000", "0x30000000000");
+	CHECK_HAS(run.out, "1  EACCES       shared by several processes; --all");
+	CHECK_HAS(run.out, "1  ESRCH        page or swap cache that no process maps; --unmapped");
+
 	RUN("move", "--to", "0", "--all", "--unmapped", "0x1000001000+8k", "0xd0000000000",
 	    "0x30000000000");
 	CHECK_INT(run.status, 0);
