@@ -66,9 +66,15 @@ static const char *loop_device(void)
 	close(control);
 	snprintf(path, sizeof(path), "/dev/loop%d", number);
 	config.fd = backing_file();
-	/* Kept open: the device lives as long as this process, or the mount. */
 	fd = MUST(open(path, O_RDWR | O_CLOEXEC));
 	MUST(ioctl(fd, LOOP_CONFIGURE, &config));
+	/*
+	 * Kept open: the device lives as long as this process, or the mount.  Only
+	 * for reading: without CONFIG_BLK_DEV_WRITE_MOUNTED what somebody may write
+	 * to cannot be mounted.
+	 */
+	MUST(open(path, O_RDONLY | O_CLOEXEC));
+	close(fd);
 	close(config.fd);
 	return path;
 }

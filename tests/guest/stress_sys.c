@@ -134,6 +134,14 @@ static void hugetlb_round(struct worker *w)
 	/* The pool may be smaller than asked for, and memory too scattered to grow it. */
 	if (at == MAP_FAILED)
 		return;
+	/*
+	 * Reserved is not had: newer kernels pass over free hugetlb pages in a
+	 * memory block that is going offline, and a fault then ends in SIGBUS.
+	 */
+	if (madvise(at, nr * PAGE_SIZE, MADV_POPULATE_WRITE)) {
+		munmap(at, nr * PAGE_SIZE);
+		return;
+	}
 	span_init(&r, w, at, nr);
 	for (int i = 0; i < 4; i++) {
 		span_write_some(&r, 64);
