@@ -47,8 +47,11 @@ static bool mpp_transient(const struct mpp_call *call, enum mpp_outcome outcome)
 	}
 }
 
-/* The folio's first entry decides; a refusal holds for the same target only. */
-static bool mpp_decided(const struct mpp_item *item, int nid)
+/*
+ * The folio's first entry decides: also by waiting for another round, since
+ * otherwise a later entry would overtake it.  A refusal holds for its target only.
+ */
+static bool mpp_decided(const struct mpp_call *call, const struct mpp_item *item, int nid)
 {
 	switch (item->outcome) {
 	case MPP_QUEUED:
@@ -56,7 +59,7 @@ static bool mpp_decided(const struct mpp_item *item, int nid)
 	case MPP_WOULD_MOVE:
 		return true;
 	default:
-		return item->nid == nid;
+		return item->nid == nid || mpp_transient(call, item->outcome);
 	}
 }
 
@@ -119,7 +122,7 @@ static void mpp_move_entry(struct mpp_call *call, unsigned int i, struct folio *
 
 	if (!item)
 		item = mpp_item_add(call, pfn, folio_order(folio));
-	if (!mpp_decided(item, nid)) {
+	if (!mpp_decided(call, item, nid)) {
 		item->nid = nid;
 		item->outcome = mpp_decide(call, item, folio, nid);
 	}
