@@ -201,7 +201,8 @@ static bool answer_is(const char *wanted)
 	return false;
 }
 
-static size_t put_set(unsigned int record, char *command)
+/* Writes the command that stores a record, and adds the size of the value to @bytes. */
+static size_t put_set(unsigned int record, char *command, uint64_t *bytes)
 {
 	static char value[VALUE_MAX];
 	char key[32];
@@ -213,6 +214,7 @@ static size_t put_set(unsigned int record, char *command)
 			      value_len);
 	memcpy(command + len, value, value_len);
 	memcpy(command + len + value_len, "\r\n", 2);
+	*bytes += value_len;
 	return len + value_len + 2;
 }
 
@@ -259,7 +261,6 @@ static bool write_visits(unsigned int record, unsigned int visits)
 static void load(unsigned int nr_records)
 {
 	char *commands = malloc((size_t)PIPELINE * (VALUE_MAX + 128));
-	static char value[VALUE_MAX];
 	uint64_t bytes = 0;
 
 	if (!commands)
@@ -268,10 +269,8 @@ static void load(unsigned int nr_records)
 		unsigned int nr = nr_records - first < PIPELINE ? nr_records - first : PIPELINE;
 		size_t len = 0;
 
-		for (unsigned int i = 0; i < nr; i++) {
-			len += put_set(first + i, commands + len);
-			bytes += make_value(first + i, 0, value);
-		}
+		for (unsigned int i = 0; i < nr; i++)
+			len += put_set(first + i, commands + len, &bytes);
 		send_all(commands, len);
 		for (unsigned int i = 0; i < nr; i++)
 			if (!answer_is("+OK"))
