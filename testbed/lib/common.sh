@@ -75,18 +75,15 @@ digest() {
 
 # with_heartbeat TEXT COMMAND...: shows that a long step is alive.
 with_heartbeat() {
-	local text=$1 start=$SECONDS ticker status=0
+	local text=$1 start=$SECONDS owner=$BASHPID ticker status=0
 	shift
 	say "$text"
 	(
-		trap 'kill "$pause" 2>/dev/null; exit' TERM
-		while :; do
-			sleep 20 9>&- &
-			pause=$!
-			wait "$pause"
-			say "$text: $((SECONDS - start)) s so far"
+		# Ends with its owner: an interrupt does not reach background processes.
+		while sleep 1 2>/dev/null && kill -0 "$owner" 2>/dev/null; do
+			(((SECONDS - start) % 20)) || say "$text: $((SECONDS - start)) s so far"
 		done
-	) 9>&- &
+	) 9>&- >/dev/null &
 	ticker=$!
 	"$@" || status=$?
 	kill "$ticker" 2>/dev/null
