@@ -211,6 +211,24 @@ TEST(truth, first_target_decides)
 	first_decides(&r, 1);
 }
 
+/* The first entry has to wait for a drain: it decides all the same. */
+TEST(truth, first_target_decides_fresh)
+{
+	struct region r;
+	struct plan p = { 0 };
+
+	lru_settle();
+	r = region_anon(3, slow_node(), 1);
+	for (size_t i = 0; i < r.nr_pages; i++)
+		plan_add(&p, &r, i, fast_node());
+	for (size_t i = 0; i < r.nr_pages; i++)
+		plan_add(&p, &r, i, slow_node());
+	CHECK_EQ(batch_run(&p.b, 0), (long long)r.nr_pages);
+	batch_expect(&p.b, fast_node());
+	plan_verify(&p);
+	plan_free(&p);
+}
+
 TEST(truth, first_target_decides_later)
 {
 	struct region r = region_anon(1500, slow_node(), 1);
