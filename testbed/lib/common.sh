@@ -75,13 +75,16 @@ digest() {
 
 # with_heartbeat TEXT COMMAND...: shows that a long step is alive.
 with_heartbeat() {
-	local text=$1 start=$SECONDS owner=$BASHPID ticker status=0
+	local text=$1 start=$SECONDS next=$((SECONDS + 20)) owner=$BASHPID ticker status=0
 	shift
 	say "$text"
 	(
 		# Ends with its owner: an interrupt does not reach background processes.
 		while sleep 1 2>/dev/null && kill -0 "$owner" 2>/dev/null; do
-			(((SECONDS - start) % 20)) || say "$text: $((SECONDS - start)) s so far"
+			if ((SECONDS >= next)); then
+				say "$text: $((SECONDS - start)) s so far"
+				next=$((SECONDS + 20))
+			fi
 		done
 	) 9>&- >/dev/null &
 	ticker=$!

@@ -85,8 +85,8 @@ add_modules() {
 		to=$root/${rel%.[xgz][zs]*}
 		# Unpacked here once rather than in every guest.
 		case $file in
-		*.xz) xz -dc "$file" >"$to" ;;
-		*.zst) zstd -qdc "$file" >"$to" ;;
+		*.xz) need xz xz-utils && xz -dc "$file" >"$to" ;;
+		*.zst) need zstd zstd && zstd -qdc "$file" >"$to" ;;
 		*.gz) gzip -dc "$file" >"$to" ;;
 		*) cp "$file" "$to" ;;
 		esac || die "$EXIT_MISSING" "cannot unpack the module $file"
