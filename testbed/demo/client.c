@@ -327,8 +327,8 @@ static uint64_t restore(unsigned int nr_records, const unsigned int *visits)
 
 /*
  * Three reads, one write, and so on. The first SIGUSR1 begins the phase "during", the second the
- * phase "after". SIGTERM ends: the written records are checked and restored, then each phase has a
- * line "NAME reads writes wrong longest-wait-us ms", and "restore" one with its wrong answers.
+ * phase "after". SIGTERM ends: the written records are checked and restored, then each phase, with
+ * "restore" as the last one, has a line "NAME reads writes wrong longest-wait-us ms".
  */
 static void serve(unsigned int nr_records)
 {
@@ -358,7 +358,7 @@ static void serve(unsigned int nr_records)
 		       phases[i].reads, phases[i].writes, phases[i].wrong,
 		       phases[i].longest_ns / 1000,
 		       (phases[i].end_ns - phases[i].start_ns) / 1000000);
-	printf("restore %" PRIu64 "\n", wrong);
+	printf("restore 0 0 %" PRIu64 " 0 0\n", wrong);
 	free(visits);
 }
 

@@ -40,6 +40,11 @@ grouped() {
 	echo "$1" | sed -e ':next' -e 's/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/' -e 't next'
 }
 
+# Microseconds as 12.3
+milliseconds() {
+	awk -v us="${1:-0}" 'BEGIN { printf "%.1f", us / 1000 }'
+}
+
 mebibytes() {
 	awk -v bytes="$1" 'BEGIN { printf "%.1f MiB", bytes / 1048576 }'
 }
@@ -121,7 +126,7 @@ stop_client() {
 	wait $client_pid || broken "the client lost its server: $(tail -n 1 /tmp/client.err)"
 }
 
-# served PHASE FIELD: reads, writes, wrong, longest_us or ms.
+# served PHASE FIELD: reads, writes, wrong, longest_us or ms, as the client counted them.
 served() {
 	awk -v phase="$1" -v field="$2" '
 		BEGIN { split("phase reads writes wrong longest_us ms", names, " ") }
@@ -129,7 +134,7 @@ served() {
 }
 
 judge() {
-	local phase requests
+	local phase wrong
 	# 1 says that some pages were left behind: that is for the next check to weigh.
 	[ "$move_status" -le 1 ] || broken "movephys move ended with status $move_status"
 	[ $((moved * 100)) -ge $((slow_before * 90)) ] ||
@@ -137,14 +142,10 @@ judge() {
 	[ $((slow_after * 10)) -le "$slow_before" ] ||
 		broken "$slow_after of $slow_before pages are still on node $slow, more than 10 %"
 	for phase in before during after restore; do
-		case $phase in
-		restore) wrong=$(awk '$1 == "restore" { print $2 }' /tmp/served) ;;
-		*) wrong=$(served $phase wrong) ;;
-		esac
-		[ "${wrong:-none}" = 0 ] || broken "wrong answers of redis-server ($phase): ${wrong:-all}"
+		wrong=$(served $phase wrong)
+		[ "$wrong" = 0 ] || broken "wrong answers of redis-server ($phase): ${wrong:-all}"
 	done
-	requests=$(($(served during reads) + $(served during writes)))
-	[ $requests -gt 0 ] || broken "no request was served during the move"
+	[ "$(served during writes)" -gt 0 ] || broken "no request was served during the move"
 	[ "$digest_before" = "$digest_after" ] || broken "the data changed: digest $digest_after"
 }
 
@@ -170,15 +171,20 @@ report_move() {
 	sed 's/^/    /' /tmp/outcome
 }
 
+report_pages() {
+	printf '  redis-server on node %d, %s %12s %14s   pages\n' "$1" "$2" "$(grouped "$3")" "$(grouped "$4")"
+}
+
 report_result() {
+	echo
+	echo "                             before the move       after it"
+	report_pages $fast fast "$fast_before" "$fast_after"
+	report_pages $slow slow "$slow_before" "$slow_after"
 	cat <<END
 
-                             before the move       after it
-  redis-server on node $fast, fast  $(printf '%12s' "$(grouped "$fast_before")") $(printf '%14s' "$(grouped "$fast_after")")   pages
-  redis-server on node $slow, slow  $(printf '%12s' "$(grouped "$slow_before")") $(printf '%14s' "$(grouped "$slow_after")")   pages
-
-  While they moved ($(served during ms) ms) redis-server answered $(grouped "$(served during reads)") reads and $(grouped "$(served during writes)") writes,
-  $(grouped $(($(served during wrong) + wrong))) of them wrong. Longest wait $(served during longest_us) us; in the $(served before ms) ms before the move, $(served before longest_us) us.
+  While they moved ($(served during ms) ms), redis-server answered $(grouped "$(served during reads)") reads and $(grouped "$(served during writes)") writes;
+  each answer was compared with what it must be, and $(grouped "$(served during wrong)") were wrong. The longest wait was
+  $(milliseconds "$(served during longest_us)") ms; in the $(served before ms) ms before the move it was $(milliseconds "$(served before longest_us)") ms.
 END
 	if [ "$digest_before" = "$digest_after" ]; then
 		echo "  Data intact: redis-server's digest of all $(grouped "$nr_keys") keys is the same before and after,"
