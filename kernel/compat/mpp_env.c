@@ -71,11 +71,11 @@ static int mpp_env_learn_cpusets(void)
 }
 #else
 /*
- * "mm/vmscan: fix demotion targets checks in reclaim/demotion" (7.0) brought
- * mem_cgroup_node_filter_allowed().  Before it nothing tells a module which
- * nodes a cgroup's cpuset allows when no task is at hand, other than the private
- * struct cpuset: its first members have been these since 3.16, and a known
- * answer is compared before they are relied on.
+ * "mm/vmscan: fix demotion targets checks in reclaim/demotion", in 7.3, brought
+ * mem_cgroup_node_filter_allowed().  6.1 and 6.12 tell nobody which nodes a
+ * cgroup's cpuset allows when no task is at hand, other than in the private
+ * struct cpuset: its first members are these in both, and a known answer is
+ * compared before they are relied on.
  */
 struct mpp_cpuset {
 	struct cgroup_subsys_state css;

@@ -50,7 +50,6 @@
 #include <linux/swap.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
-#include <linux/version.h>
 #include <linux/vmstat.h>
 #include <linux/xarray.h>
 
@@ -63,6 +62,9 @@
 #endif
 #if !defined(CONFIG_MIGRATION) || !defined(CONFIG_NUMA) || !defined(CONFIG_CPUSETS)
 #error "move_phys_pages needs CONFIG_MIGRATION, CONFIG_NUMA and CONFIG_CPUSETS"
+#endif
+#if !defined(CONFIG_TRANSPARENT_HUGEPAGE) || !defined(CONFIG_HUGETLB_PAGE)
+#error "move_phys_pages needs CONFIG_TRANSPARENT_HUGEPAGE and CONFIG_HUGETLB_PAGE"
 #endif
 #if !defined(CONFIG_KPROBES) || !defined(CONFIG_KALLSYMS)
 #error "move_phys_pages needs CONFIG_KPROBES and CONFIG_KALLSYMS to find kernel functions"
@@ -91,7 +93,10 @@ void lru_add_drain(void);
 	X(size_to_hstate)		\
 	X(vma_migratable)
 
-/* "mm: hugetlb: rename isolate_hugetlb() to folio_isolate_hugetlb()", 6.14 */
+/*
+ * 7.3 has folio_isolate_hugetlb() of a folio, 6.12 calls it isolate_hugetlb(), and
+ * 6.1.y has folio_isolate_hugetlb() of a page, which returns 0 for success.
+ */
 #ifdef MPP_HAVE_FOLIO_ISOLATE_HUGETLB
 #define MPP_ISOLATE_HUGETLB_FUNCTION(X)	X(folio_isolate_hugetlb)
 #elif defined(MPP_HAVE_ISOLATE_HUGETLB)
@@ -100,7 +105,7 @@ void lru_add_drain(void);
 #define MPP_ISOLATE_HUGETLB_FUNCTION(X)	X(folio_isolate_hugetlb)
 #endif
 
-/* "mm/hugetlb: convert alloc_huge_page_nodemask() to folios", 6.2 */
+/* 6.1 has alloc_huge_page_nodemask(), which cannot be told not to fall back. */
 #ifdef MPP_HAVE_ALLOC_HUGETLB_FOLIO
 #define MPP_ALLOC_HUGETLB_FUNCTION(X)	X(alloc_hugetlb_folio_nodemask)
 #else
@@ -113,7 +118,7 @@ void lru_add_drain(void);
 #define MPP_NODE_FILTER_FUNCTION(X)
 #endif
 
-/* Inline since "mm: drop total_mapcount() and inline folio_mapcount()", 6.10 */
+/* Inline in 6.12 and 7.3; in 6.1 a function that is not exported. */
 #ifdef MPP_HAVE_INLINE_MAPCOUNT
 #define MPP_MAPCOUNT_FUNCTION(X)
 #else
@@ -135,8 +140,8 @@ int mpp_env_init(void);
 
 /*
  * Which of the two ways folio_isolate_lru() reports success: 0 of an int before
- * "mm: change to return bool for folio_isolate_lru()" (6.4), true of a bool
- * after it.  Found out at load time, see mpp_env_learn_isolation().
+ * "mm: change to return bool for folio_isolate_lru()", as in 6.1, true of a bool
+ * after it, as in 6.12 and 7.3.  Found out at load time, see mpp_env_learn_isolation().
  */
 extern bool mpp_isolate_returns_bool;
 
@@ -154,7 +159,6 @@ static inline bool mpp_env_isolate_hugetlb(struct folio *folio, struct list_head
 #elif defined(MPP_HAVE_ISOLATE_HUGETLB)
 	return static_call(mpp_sc_isolate_hugetlb)(folio, list);
 #else
-	/* "mm/hugetlb: convert isolate_hugetlb to folios", 6.2; int, 0 is success, before 6.3 */
 	return !static_call(mpp_sc_folio_isolate_hugetlb)(&folio->page, list);
 #endif
 }
@@ -173,8 +177,8 @@ static inline struct folio *mpp_env_alloc_hugetlb(struct hstate *h, int nid, nod
 }
 
 /*
- * The core's callbacks, as the kernel at hand types them.
- * "migrate: convert migrate_pages() to use folios", 6.5
+ * The core's callbacks, which 6.12 and 7.3 hand folios (new_folio_t) and 6.1 pages
+ * (new_page_t).
  */
 struct folio *mpp_get_new_folio(struct folio *src, unsigned long private);
 void mpp_put_new_folio(struct folio *dst, unsigned long private);
@@ -184,7 +188,7 @@ int mpp_env_migrate_pages(struct list_head *from, unsigned long private, enum mi
 
 struct anon_vma *mpp_env_lock_anon_vma(
 #ifdef MPP_HAVE_CONST_ANON_LOCK
-	/* "mm/rmap: constify ... anon_vma" */
+	/* in 7.3, not in 6.1 and 6.12 */
 	const
 #endif
 	struct folio *folio, struct rmap_walk_control *rwc);
@@ -212,7 +216,7 @@ static inline bool mpp_env_secretmem_mapping(const struct address_space *mapping
 	return mpp_env_secretmem_aops && mapping->a_ops == mpp_env_secretmem_aops;
 }
 
-/* "mm/migrate: convert __PageMovable() to page_has_movable_ops()", 6.17 */
+/* "mm: rename __PageMovable() to page_has_movable_ops()", in 7.3, not in 6.12 */
 #ifndef MPP_HAVE_MOVABLE_OPS
 static inline bool page_has_movable_ops(struct page *page)
 {
@@ -220,7 +224,7 @@ static inline bool page_has_movable_ops(struct page *page)
 }
 #endif
 
-/* "mm/hwpoison: introduce folio_contain_hwpoisoned_page() helper", 6.12 */
+/* In 6.12 and 7.3, not in 6.1. */
 #ifndef MPP_HAVE_FOLIO_HWPOISONED
 static inline bool folio_contain_hwpoisoned_page(struct folio *folio)
 {
@@ -230,7 +234,7 @@ static inline bool folio_contain_hwpoisoned_page(struct folio *folio)
 }
 #endif
 
-/* "mm: Add AS_UNMOVABLE ...", 6.7, renamed AS_INACCESSIBLE in 6.11: none before that. */
+/* In 6.12 and 7.3; 6.1 has no memory that a mapping forbids to touch, but secret memory. */
 #ifndef MPP_HAVE_INACCESSIBLE
 static inline bool mapping_inaccessible(const struct address_space *mapping)
 {
@@ -239,9 +243,8 @@ static inline bool mapping_inaccessible(const struct address_space *mapping)
 #endif
 
 /*
- * "mm: rename folio_expected_refs()", 6.16, with backports.  Where folio_mapcount()
- * has to be looked up, the header's own cannot be linked.  Counted as the
- * migration of 6.1 does.
+ * In all three, by backport in 6.1.y, where the folio_mapcount() that it calls cannot
+ * be linked.  Counted as the migration of 6.1 does.
  */
 #if !defined(MPP_HAVE_EXPECTED_REFS) || !defined(MPP_HAVE_INLINE_MAPCOUNT)
 #define MPP_OWN_EXPECTED_REFS
@@ -260,8 +263,9 @@ static inline int mpp_env_expected_refs(struct folio *folio)
 #endif
 
 /*
- * "mm/filemap: remove hugetlb special casing in filemap.c", 6.7: before it a hugetlb
- * folio's index counts huge pages, and the header's conversion cannot be linked.
+ * "mm/filemap: remove hugetlb special casing in filemap.c" is in 6.12.  In 6.1 a
+ * hugetlb folio's index counts huge pages, and the header's conversion cannot be
+ * linked.
  */
 #ifdef MPP_HAVE_BASEPAGE_INDEX
 #undef DEFINE_FOLIO_VMA_WALK
@@ -277,7 +281,7 @@ static inline int mpp_env_expected_refs(struct folio *folio)
 	}
 #endif
 
-/* "mempolicy: alloc_pages_mpol() for NUMA policy without vma", 6.7 */
+/* "mempolicy: alloc_pages_mpol() for NUMA policy without vma" is in 6.12, not in 6.1. */
 static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, unsigned long addr,
 						   pgoff_t *ilx)
 {
@@ -288,13 +292,6 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 	return static_call(mpp_sc___get_vma_policy)(vma, addr);
 #endif
 }
-
-/*
- * Whether a folio can sit in a per-CPU batch with its LRU flag set: until "mm/swap:
- * remove boilerplate" and the changes around it.  Behaviour, which no compiler
- * probe can see, hence the one version check.
- */
-#define MPP_LRU_BATCHES_KEEP_FLAG	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0))
 
 /* From here on the core's names lead to the above. */
 #ifndef MPP_ENV_NO_NAMES

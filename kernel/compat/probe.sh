@@ -14,6 +14,12 @@ kdir=$1
 dir=$2
 objects=
 
+# The answers hold for these questions put to this kernel; else ask anew.
+about="$kdir $(cat "$kdir/include/config/kernel.release") $(cat "$0" "$dir"/probes/*.c | cksum)"
+if [ -e "$dir/mpp_probed.h" ] && [ "$(cat "$dir/probes/about" 2>/dev/null)" = "$about" ]; then
+	exit 0
+fi
+
 for file in "$dir"/probes/*.c; do
 	name=$(basename "$file" .c)
 	objects="$objects $name.o"
@@ -55,3 +61,4 @@ control control_no_type no
 	done
 } > "$dir/mpp_probed.h.new"
 mv "$dir/mpp_probed.h.new" "$dir/mpp_probed.h"
+echo "$about" > "$dir/probes/about"

@@ -121,9 +121,11 @@ static void mpp_move_entry(struct mpp_call *call, unsigned int i, struct folio *
 	int nid = call->nodes[i];
 
 	if (!item)
-		item = mpp_item_add(call, pfn, folio_order(folio));
+		item = mpp_item_add(call, pfn);
 	if (!mpp_decided(call, item, nid)) {
 		item->nid = nid;
+		/* From here on our reference keeps it in one piece. */
+		item->order = folio_order(folio);
 		item->outcome = mpp_decide(call, item, folio, nid);
 	}
 	if (item->outcome == MPP_QUEUED) {
@@ -195,62 +197,83 @@ static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to
 	}
 }
 
-/* Decide every pending entry of the batch; @last: no batch follows. */
-static void mpp_round(struct mpp_call *call, bool last)
+/* What has to wait does so with nothing isolated: put it off until that is so. */
+static bool mpp_must_wait_alone(const struct mpp_call *call, unsigned int i)
 {
-	unsigned int from, i;
+	return call->args.flags & MPP_MF_SYNC && !list_empty(&call->queued) &&
+	       (call->outcome[i] == MPP_LOCKED || call->outcome[i] == MPP_WRITEBACK);
+}
 
-	call->retry = false;
-	for (from = 0; from < call->nr; from = i) {
-		mpp_items_begin(call);
-		for (i = from; i < call->nr && call->queued_bytes < MPP_BATCH_BYTES; i++) {
-			if (call->outcome[i] == MPP_PENDING)
-				mpp_take(call, i);
-			cond_resched();
+/*
+ * Decide pending entries from @from on, as far as one round may go: to @to, or as
+ * much as may be isolated at once.  @remember: further look-ups follow for sure.
+ * Returns where it stopped.
+ */
+static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned int to,
+			      bool remember)
+{
+	unsigned int i;
+
+	mpp_items_begin(call);
+	for (i = from; i < to && call->queued_bytes < MPP_BATCH_BYTES; i++) {
+		if (call->outcome[i] != MPP_PENDING)
+			continue;
+		mpp_take(call, i);
+		if (mpp_must_wait_alone(call, i)) {
+			call->outcome[i] = MPP_PENDING;
+			break;
 		}
-		mpp_migrate_queued(call);
-		mpp_settle(call, from, i);
-		mpp_items_account(call, !last || i < call->nr || call->retry);
+		cond_resched();
 	}
+	mpp_migrate_queued(call);
+	mpp_settle(call, from, i);
+	mpp_items_account(call, remember || i < to || call->retry);
+	return i;
 }
 
 /*
  * Make another round worth its while.  A drain of all CPUs disturbs each of them,
- * so it comes last, once in a call, and only for a page that passed every check
- * and cannot be isolated.
+ * so it comes last, once in a call, and only for a page that cannot be isolated
+ * and that nothing else speaks against.
  */
-static void mpp_prepare_round(struct mpp_call *call, unsigned int round)
+static void mpp_prepare_round(struct mpp_call *call, unsigned int from, unsigned int to,
+			      unsigned int round)
 {
 	bool batched = false;
 	unsigned int i;
 
-	for (i = 0; i < call->nr; i++)
+	for (i = from; i < to; i++) {
 		batched |= call->outcome[i] == MPP_NOT_ISOLATED;
+		if (mpp_transient(call, call->outcome[i]))
+			call->outcome[i] = MPP_PENDING;
+	}
 	if (batched && round == 1) {
 		lru_add_drain();
 	} else if (batched && !call->drained) {
 		lru_add_drain_all();
 		call->drained = true;
 	}
-	for (i = 0; i < call->nr; i++) {
-		if (mpp_transient(call, call->outcome[i]))
-			call->outcome[i] = MPP_PENDING;
-	}
 	if (call->args.flags & MPP_MF_SYNC)
 		schedule_timeout_killable(1);
+	call->retry = false;
 }
 
+/* Decide the entries of the batch; @last: no batch follows in this call. */
 static void mpp_batch(struct mpp_call *call, bool last)
 {
-	unsigned int round;
+	unsigned int from, to, at, round;
 
 	memset(call->outcome, MPP_PENDING, call->nr);
-	mpp_round(call, last);
-	for (round = 1; round < MPP_ROUNDS; round++) {
-		if (!call->retry || call->mode != MPP_MODE_MOVE)
-			break;
-		mpp_prepare_round(call, round);
-		mpp_round(call, last);
+	for (from = 0; from < call->nr; from = to) {
+		call->retry = false;
+		to = mpp_round(call, from, call->nr, !last);
+		for (round = 1; round < MPP_ROUNDS; round++) {
+			if (!call->retry || call->mode != MPP_MODE_MOVE)
+				break;
+			mpp_prepare_round(call, from, to, round);
+			for (at = from; at < to;)
+				at = mpp_round(call, at, to, !last || to < call->nr);
+		}
 	}
 	mpp_forget_limits(call);
 }
@@ -308,10 +331,9 @@ static unsigned int mpp_misses(const struct mpp_call *call)
 	unsigned int i;
 
 	for (i = 0; i < call->nr; i++) {
-		if (call->mode == MPP_MODE_QUERY)
-			misses += call->status[i] < 0;
-		else
-			misses += call->status[i] != call->nodes[i];
+		/* A target of -19 is not reached by -ENODEV. */
+		misses += call->status[i] < 0 ||
+			  (call->mode != MPP_MODE_QUERY && call->status[i] != call->nodes[i]);
 	}
 	return misses;
 }

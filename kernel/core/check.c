@@ -6,9 +6,10 @@
  *
  *	folio lock
  *	  i_mmap_rwsem or anon_vma->rwsem, read	(rmap_walk())
- *	    page table lock			(page_vma_mapped_walk())
- *	    mmap_lock, read, trylock only	(VMA policy)
+ *	    then one after the other:
  *	    RCU -> alloc_lock or callback_lock	(owner's policy, owner's cpuset)
+ *	    mmap_lock, read, trylock only	(VMA policy)
+ *	    page table lock			(page_vma_mapped_walk())
  *
  * The folio lock keeps a file folio in its mapping and a KSM folio in its stable
  * tree node, and stops migration; it does not stop munmap(), for which the
@@ -263,8 +264,9 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
  * references differently on each kernel and is left to migration.
  *
  * A folio in a per-CPU batch has such a reference too: granted to one that is off
- * the LRU.  The batches of mlock, and on old kernels those that move folios about
- * the LRU, leave the LRU flag set; there only a drain tells one from the other.
+ * the LRU.  Batches that move folios about the LRU, and those of mlock, leave the
+ * LRU flag set; only a drain tells one in them from a pinned one.  They hold small
+ * folios only.
  */
 static enum mpp_outcome mpp_check_references(struct mpp_call *call, struct folio *folio)
 {
@@ -274,10 +276,9 @@ static enum mpp_outcome mpp_check_references(struct mpp_call *call, struct folio
 		return MPP_PASSED;
 	if (folio_ref_count(folio) <= folio_expected_ref_count(folio) + ours)
 		return MPP_PASSED;
-	if (call->drained || folio_maybe_dma_pinned(folio))
+	if (call->drained || folio_test_large(folio) || folio_maybe_dma_pinned(folio))
 		return MPP_PINNED;
-	return MPP_LRU_BATCHES_KEEP_FLAG || folio_test_mlocked(folio) ?
-	       MPP_NOT_ISOLATED : MPP_PINNED;
+	return MPP_NOT_ISOLATED;
 }
 
 static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *folio, int nid)
@@ -307,14 +308,15 @@ static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *fo
  * @folio: past mpp_gate(), with a reference, not locked
  * @nid: past mpp_check_target()
  *
- * May sleep; for the folio lock and for writeback only with MPP_MF_SYNC, and then
- * until a fatal signal.
+ * May sleep; for the folio lock and for writeback only with MPP_MF_SYNC, while
+ * nothing is queued, and until a fatal signal.
  *
  * Return: MPP_PASSED or why not.
  */
 enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid)
 {
-	bool wait = call->args.flags & MPP_MF_SYNC;
+	/* Not while others are isolated: reclaim and hotplug would wait with us. */
+	bool wait = call->args.flags & MPP_MF_SYNC && list_empty(&call->queued);
 	enum mpp_outcome outcome;
 
 	if (!folio_trylock(folio) && (!wait || folio_lock_killable(folio)))

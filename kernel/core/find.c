@@ -14,6 +14,27 @@ static enum mpp_outcome mpp_reserved(unsigned long pfn)
 	return page_is_ram(pfn) ? MPP_NOT_USER : MPP_ABSENT;
 }
 
+/*
+ * A user's page that is not on the LRU: in a per-CPU batch on its way there, or
+ * isolated by somebody else.  Only of a page without a type of its own does
+ * ->mapping say anything, and even then a driver may have set it, as perf does for
+ * its buffers: such a page passes for a user's that cannot be isolated.
+ */
+static bool mpp_off_lru_user(struct folio *folio)
+{
+	if (folio_test_slab(folio) || page_has_type(&folio->page) ||
+	    page_has_movable_ops(&folio->page))
+		return false;
+	return READ_ONCE(folio->mapping) || folio_test_swapcache(folio);
+}
+
+/* Whether a folio can be a user's.  Asked without a reference it is a guess. */
+static bool mpp_maybe_user(struct folio *folio)
+{
+	return folio_test_lru(folio) || folio_test_hugetlb(folio) || is_huge_zero_folio(folio) ||
+	       mpp_off_lru_user(folio);
+}
+
 static enum mpp_outcome mpp_find_online(unsigned long pfn, struct folio **foliop)
 {
 	struct page *page = pfn_to_online_page(pfn);
@@ -30,6 +51,9 @@ static enum mpp_outcome mpp_find_online(unsigned long pfn, struct folio **foliop
 		return MPP_HWPOISON;
 
 	folio = page_folio(page);
+	/* The counts of kernel memory are not ours to touch; mpp_gate() asks again. */
+	if (!mpp_maybe_user(folio))
+		return MPP_NOT_USER;
 	/* Never from zero: that would resurrect a page on its way to the allocator. */
 	if (!folio_try_get(folio))
 		return MPP_NOT_USER;
@@ -60,19 +84,6 @@ enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop)
 	outcome = mpp_find_online(pfn, foliop);
 	put_online_mems();
 	return outcome;
-}
-
-/*
- * A user's page that is not on the LRU: in a per-CPU batch on its way there, or
- * isolated by somebody else.  Only of a page without a type of its own does
- * ->mapping say anything.
- */
-static bool mpp_off_lru_user(struct folio *folio)
-{
-	if (folio_test_slab(folio) || page_has_type(&folio->page) ||
-	    page_has_movable_ops(&folio->page))
-		return false;
-	return READ_ONCE(folio->mapping) || folio_test_swapcache(folio);
 }
 
 /**
@@ -108,7 +119,8 @@ enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags)
 {
 	if (folio_mapped(folio))
 		return MPP_PASSED;
-	if (folio_test_anon(folio) ? !folio_test_swapcache(folio) : !folio->mapping)
+	/* Swap cache that nobody has mapped yet, and shmem's, has no mapping of its own. */
+	if (!folio_test_swapcache(folio) && (folio_test_anon(folio) || !folio->mapping))
 		return MPP_FREED;
 	return flags & MPP_MF_UNMAPPED ? MPP_PASSED : MPP_UNMAPPED;
 }

@@ -52,14 +52,13 @@ struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn)
  * mpp_item_add - begin an item for a folio that has none in this batch
  * @call: the call
  * @pfn: of the folio's first page
- * @order: of the folio
  *
  * There is room: a batch has at most one item for each of its entries, and the
  * hash twice as many slots.
  *
  * Return: the item, undecided and without a target.
  */
-struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn, unsigned int order)
+struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn)
 {
 	unsigned int slot = mpp_hash_slot(call, pfn);
 	struct mpp_item *item = &call->items[call->nr_items];
@@ -72,7 +71,6 @@ struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn, unsigned
 		.pfn = pfn,
 		.nid = NUMA_NO_NODE,
 		.at = NUMA_NO_NODE,
-		.order = order,
 		.outcome = MPP_PENDING,
 	};
 	return item;
@@ -209,6 +207,9 @@ struct folio *mpp_get_new_folio(struct folio *src, unsigned long private)
 	struct mpp_item *item;
 	struct folio *dst;
 
+	/* The node may have lost its memory since the target was checked. */
+	if (!node_state(call->nid, N_MEMORY))
+		goto no_room;
 	dst = hugetlb ? mpp_alloc_hugetlb(src, call->nid) : mpp_alloc(call, order);
 	if (!dst)
 		goto no_room;
@@ -223,7 +224,9 @@ struct folio *mpp_get_new_folio(struct folio *src, unsigned long private)
 	}
 	if (mpp_pair_fragment(call, src, dst))
 		return dst;
+	/* Not for want of room on the target, so nothing is said about that. */
 	folio_put(dst);
+	return NULL;
 no_room:
 	call->full_order = order;
 	call->full_hugetlb = hugetlb;
@@ -271,19 +274,15 @@ void mpp_put_new_folio(struct folio *dst, unsigned long private)
 	folio_put(dst);
 }
 
-/* Why a folio is still on the list.  It is isolated, so it holds still. */
+/* Why a folio is still on the list: what can be seen of it without its lock. */
 static enum mpp_outcome mpp_why_left(struct folio *folio)
 {
-	struct address_space *mapping = folio_mapping(folio);
-
 	if (folio_contain_hwpoisoned_page(folio))
 		return MPP_HWPOISON;
 	if (folio_test_writeback(folio))
 		return MPP_WRITEBACK;
 	if (folio_test_locked(folio))
 		return MPP_LOCKED;
-	if (mapping && !folio_test_anon(folio) && mapping_inaccessible(mapping))
-		return MPP_UNSUPPORTED;
 	/* One more than expected is isolation's. */
 	if (folio_ref_count(folio) > folio_expected_ref_count(folio) + 1)
 		return MPP_PINNED;

@@ -176,7 +176,7 @@ void mpp_forget_limits(struct mpp_call *call);
 /* migrate.c */
 void mpp_items_begin(struct mpp_call *call);
 struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn);
-struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn, unsigned int order);
+struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn);
 enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio);
 void mpp_migrate_queued(struct mpp_call *call);
 enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,

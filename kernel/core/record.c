@@ -18,6 +18,8 @@
 #define MPP_RECORD_NODE_BITS	10
 
 static_assert(NODES_SHIFT <= MPP_RECORD_NODE_BITS);
+/* A PFN of any width, a node and an order fit in one entry. */
+static_assert(BITS_PER_LONG == 64);
 
 static void *mpp_record_entry(unsigned long new_pfn, int at, unsigned int order)
 {
@@ -30,11 +32,18 @@ static int mpp_record_one(struct mpp_call *call, unsigned long pfn, unsigned int
 {
 	int ret = xa_insert(&call->record, pfn, mpp_record_entry(new_pfn, at, order),
 			    GFP_KERNEL);
+	unsigned long earlier;
 
 	if (!ret)
 		call->record_orders |= BIT(order);
-	/* A frame that was left and is now taken again answers for its first contents. */
-	return ret == -EBUSY ? 0 : ret;
+	if (ret != -EBUSY)
+		return ret;
+	/*
+	 * A frame that was left and is now taken again answers for its first
+	 * contents, if the entry there speaks of the same pages.
+	 */
+	earlier = xa_to_value(xa_load(&call->record, pfn));
+	return (earlier & (BIT(MPP_RECORD_ORDER_BITS) - 1)) == order ? 0 : -EEXIST;
 }
 
 /**
@@ -45,7 +54,7 @@ static int mpp_record_one(struct mpp_call *call, unsigned long pfn, unsigned int
  * @new_pfn: of its first page now; @pfn when it did not move
  * @at: the node of @new_pfn
  *
- * Return: 0 or -ENOMEM; then no further address may be looked up, lest a folio
+ * Return: 0, -ENOMEM, or -EEXIST where the frame has an entry of another order; then no further address may be looked up, lest a folio
  * move twice.
  */
 int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,

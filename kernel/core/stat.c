@@ -133,9 +133,8 @@ static struct attribute *mpp_stat_attrs[] = {
 	NULL
 };
 
-/* Each door shows it under a directory of its own. */
+/* Each door shows it in a directory of its own. */
 const struct attribute_group mpp_stat_group = {
-	.name = "stats",
 	.attrs = mpp_stat_attrs,
 };
 

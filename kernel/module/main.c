@@ -74,6 +74,9 @@ static struct miscdevice mpp_device = {
 	.mode = 0600,
 };
 
+/* A kobject of our own: the module's hands attributes arguments of other types. */
+static struct kobject *mpp_stats;
+
 static int __init mpp_init(void)
 {
 	int ret;
@@ -84,16 +87,21 @@ static int __init mpp_init(void)
 	ret = mpp_stat_init();
 	if (ret)
 		return ret;
-	ret = sysfs_create_group(&THIS_MODULE->mkobj.kobj, &mpp_stat_group);
-	if (ret)
+	mpp_stats = kobject_create_and_add("stats", &THIS_MODULE->mkobj.kobj);
+	if (!mpp_stats) {
+		ret = -ENOMEM;
 		goto err_stat_exit;
+	}
+	ret = sysfs_create_group(mpp_stats, &mpp_stat_group);
+	if (ret)
+		goto err_put_stats;
 	ret = misc_register(&mpp_device);
 	if (ret)
-		goto err_remove_group;
+		goto err_put_stats;
 	return 0;
 
-err_remove_group:
-	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &mpp_stat_group);
+err_put_stats:
+	kobject_put(mpp_stats);
 err_stat_exit:
 	mpp_stat_exit();
 	return ret;
@@ -102,7 +110,7 @@ err_stat_exit:
 static void __exit mpp_exit(void)
 {
 	misc_deregister(&mpp_device);
-	sysfs_remove_group(&THIS_MODULE->mkobj.kobj, &mpp_stat_group);
+	kobject_put(mpp_stats);
 	mpp_stat_exit();
 }
 
