@@ -57,7 +57,7 @@ locked() {
 }
 
 # fresh_dir NAME: an empty folder to prepare an entry in, on the cache's own file system so that
-# the finished entry can be renamed into place. What an interrupted call left is removed by `locked`.
+# the finished entry can be renamed into place. `locked` removes what an interrupted call left.
 fresh_dir() {
 	mktemp -d "$cache/tmp/$1.XXXXXX"
 }

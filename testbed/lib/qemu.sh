@@ -123,7 +123,7 @@ kernel_arguments() {
 }
 
 # watch_guest DIR: follows the guest to its end. Sets `verdict` to what it said last on the control
-# channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine just stopped.
+# channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine stopped.
 watch_guest() {
 	local dir=$1 line start=$SECONDS limit=$((timeout < ready_limit ? timeout : ready_limit)) what
 	verdict=

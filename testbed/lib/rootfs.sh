@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # the parts share variables
 #
 # The guest's root file system: a cached base per kernel (busybox, init, modules) and a small part
-# per run (the copied files with their libraries, the command). The kernel unpacks one after the other.
+# per run (the copied files with their libraries, the command). The kernel unpacks both.
 
 readonly guest_dir=/t
 readonly bases_kept=12
@@ -65,7 +65,7 @@ fetch_busybox() {
 	finish_entry "$tmp/root" "$cache/busybox"
 }
 
-# module_files NAME...: the modules and what they depend on, in loading order, decided by modules.dep.
+# module_files NAME...: the modules and what they depend on by modules.dep, in loading order.
 module_files() {
 	local name
 	[[ $k_modroot ]] || return 0
