@@ -234,6 +234,7 @@ make_run_image() {
 		HOME=/root TERM=dumb LANG=C.UTF-8 "PWD=$guest_dir" >"$root/.vm/env"
 	if [[ $door ]]; then
 		cp "$door" "$root/.vm/door.ko"
+		printf 'MPP_MODULE=/.vm/door.ko\0' >>"$root/.vm/env"
 	fi
 	# Where the host's linker finds libraries outside the usual folders.
 	if [[ -r /etc/ld.so.cache ]]; then
