@@ -622,6 +622,8 @@ static void cut_short(int fd, enum array edge)
 
 		CHECK(region_node(&r, i) == node, "%s cut short: page %zu has %s, is on %s",
 		      array_name[edge], i, status_name(got), status_name(region_node(&r, i)));
+		CHECK(got < 0 || edge != NEW_PAGES || i < EDGE_ROOM,
+		      "page %zu moved, and there is no room for its new address", i);
 		if (got >= 0)
 			CHECK(new_pages[i] == region_phys(&r, i), "new_pages[%zu]", i);
 		else if (got == STATUS_UNTOUCHED && (edge != NEW_PAGES || i < EDGE_ROOM))
@@ -772,13 +774,13 @@ static void interrupted_call(int sa_flags)
 	long_call_free(&b);
 }
 
-TEST(callers, interrupted)
+TEST(callers, interrupted, .limit_s = 30)
 {
 	interrupted_call(0);
 }
 
 /* Never started over: part of it is done. */
-TEST(callers, interrupted_with_restart)
+TEST(callers, interrupted_with_restart, .limit_s = 30)
 {
 	interrupted_call(SA_RESTART);
 }
@@ -812,7 +814,7 @@ static void end_by_kill(pid_t pid)
 	CHECK(now_ms() - start < 2000, "took %lld ms to die", now_ms() - start);
 }
 
-TEST(callers, killed)
+TEST(callers, killed, .limit_s = 30)
 {
 	struct region r = region_anon(64, slow_node(), 1);
 	struct batch b;
@@ -922,7 +924,7 @@ TEST(callers, unload)
 	expect_working();
 }
 
-TEST(callers, unload_in_flight)
+TEST(callers, unload_in_flight, .limit_s = 30)
 {
 	struct region r = region_anon(64, slow_node(), 1);
 	const char *path = module_file();

@@ -426,6 +426,29 @@ TEST(policy, task_bind)
 	expect_moves(&r, slow_node(), 0);
 }
 
+/* One process, asked about two nodes in turn within a batch. */
+TEST(policy, task_bind_two_targets)
+{
+	struct region slow = region_anon(8, slow_node(), 1);
+	struct region fast = region_anon(8, fast_node(), 2);
+	struct batch b = { 0 };
+
+	lru_settle();
+	set_policy(MPOL_BIND, slow_node());
+	for (size_t i = 0; i < slow.nr_pages; i++) {
+		batch_add(&b, region_phys(&slow, i), fast_node());
+		batch_add(&b, region_phys(&fast, i), slow_node());
+	}
+	batch_run(&b, 0);
+	for (unsigned long i = 0; i < b.nr; i++)
+		CHECK_STATUS(b.status[i], i % 2 ? slow_node() : -EPERM);
+	region_expect_node(&slow, slow_node());
+	region_expect_node(&fast, slow_node());
+	region_verify(&slow);
+	region_verify(&fast);
+	batch_free(&b);
+}
+
 TEST(policy, task_advice)
 {
 	static const int modes[] = { MPOL_PREFERRED, MPOL_INTERLEAVE };
@@ -672,6 +695,12 @@ static void expect_raced_answer(int status, int node)
 
 #define BALLAST_AT ((void *)0x10000000)
 
+static void must_mmap_at(void *at, size_t len_bytes)
+{
+	CHECK(mmap(at, len_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
+		   MAP_FIXED_NOREPLACE, -1, 0) == at, "mmap at %p: %s", at, strerror(errno));
+}
+
 /*
  * A sharer that ends after a while.  What it has mapped goes from the lowest
  * address up, so the ballast keeps the shared pages mapped for some time by a
@@ -683,9 +712,12 @@ static pid_t dying_sharer(unsigned int after_us, size_t ballast_bytes)
 
 	if (pid)
 		return pid;
-	if (ballast_bytes)
-		mmap(BALLAST_AT, ballast_bytes, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE | MAP_FIXED_NOREPLACE, -1, 0);
+	if (ballast_bytes) {
+		must_mmap_at(BALLAST_AT, ballast_bytes);
+		/* Huge pages would be gone in no time. */
+		madvise(BALLAST_AT, ballast_bytes, MADV_NOHUGEPAGE);
+		memset(BALLAST_AT, 1, ballast_bytes);
+	}
 	usleep(after_us);
 	_exit(0);
 }
@@ -724,7 +756,7 @@ TEST(policy, process_without_owner, .limit_s = 120)
 	struct region r = region_anon(8, slow_node(), 1);
 
 	for (int round = 0; round < 6; round++) {
-		pid_t pid = dying_sharer(0, 64 << 20);
+		pid_t pid = dying_sharer(0, 32 << 20);
 		uint64_t phys = region_phys(&r, 0);
 		int node = fast_node();
 
