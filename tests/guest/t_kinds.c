@@ -454,15 +454,27 @@ TEST(kinds, ext4_unmapped)
 	verify_on_disk(&f, &r);
 }
 
-/* The text of this very program: its pages are the runner's too. */
+static void touch_text(struct child *me, void *arg)
+{
+	const struct region *r = arg;
+
+	for (size_t i = 0; i < r->nr_pages; i++)
+		(void)*(volatile unsigned char *)(r->va + i * page_size());
+	child_sync(me);
+}
+
+/* The text of this very program, in use by two processes. */
 TEST(kinds, program_text)
 {
 	unsigned char *at = (unsigned char *)((uintptr_t)run_tests & -page_size());
 	struct region r = { .va = at };
+	struct child c;
 	int from, to;
 
 	while (r.nr_pages < 4 && (pagemap_entry(0, at + r.nr_pages * page_size()) >> 63))
 		r.nr_pages++;
+	c = spawn(touch_text, &r);
+	wait_for(&c);
 	from = node_of(at);
 	CHECK(from >= 0, "the program's text is on %s", status_name(from));
 	to = from == fast_node() ? slow_node() : fast_node();
@@ -477,6 +489,8 @@ TEST(kinds, program_text)
 	/* These run in the pages that have moved. */
 	CHECK(exists("/proc/self/exe"));
 	CHECK_STATUS(move_one(region_phys(&r, 0), from, MOVE_ALL, NULL), from);
+	go_on(&c);
+	child_end(&c);
 }
 
 /* ---- Swap cache ------------------------------------------------------ */
