@@ -3,9 +3,9 @@
 # shellcheck disable=SC3043 # the guest's shell is busybox, which has local
 #
 # The demo's part inside the guest: redis-server starts in the slow node, is filled, and its memory
-# moves to the fast one by physical address while a client talks to it. Standard output is the report,
-# standard error tells what goes on. Every number printed was measured here; status 1 when one of
-# them is not what it must be.
+# moves to the fast one by physical address while a client talks to it. Standard output is the
+# report, standard error tells what goes on. Every number printed was measured here; status 1 when
+# one of them is not what it must be.
 #
 #	guest.sh NR_RECORDS
 
@@ -150,13 +150,16 @@ judge() {
 }
 
 report_machine() {
+	local redis
+	redis=$(redis-server --version | sed 's/^Redis server v=\([^ ]*\).*/redis-server \1/')
 	cat <<END
 
 MOVING A RUNNING PROGRAM'S MEMORY TO ANOTHER NODE, BY PHYSICAL ADDRESS ALONE
 
 A virtual machine ran Linux $(uname -r)$DEMO_KERNEL with the movephys
 module loaded, and two memory nodes: $fast is fast and has the processors, $slow is slow.
-$(redis-server --version | sed 's/^Redis server v=\([^ ]*\).*/redis-server \1/')$DEMO_REDIS was filled in the slow node: $(grouped "$nr_keys") records, $(mebibytes "$value_bytes").
+$redis$DEMO_REDIS was filled in the slow node: $(grouped "$nr_keys") records,
+$(mebibytes "$value_bytes").
 
 END
 }
@@ -172,7 +175,8 @@ report_move() {
 }
 
 report_pages() {
-	printf '  redis-server on node %d, %s %12s %14s   pages\n' "$1" "$2" "$(grouped "$3")" "$(grouped "$4")"
+	printf '  redis-server on node %d, %s %12s %14s   pages\n' "$1" "$2" "$(grouped "$3")" \
+		"$(grouped "$4")"
 }
 
 report_result() {
