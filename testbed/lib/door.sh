@@ -28,7 +28,7 @@ use_door_module() {
 	need make make
 	need gcc gcc
 	dir=$cache/modules/$(door_digest)
-	[[ -d $dir ]] || locked module build_door "$dir" || exit
+	[[ -d $dir ]] || locked "module-$k_release" build_door "$dir" || exit
 	touch "$dir"
 	door_module=$dir/move_phys_pages.ko
 }
@@ -36,7 +36,7 @@ use_door_module() {
 build_door() {
 	local dir=$1 tmp
 	[[ -d $dir ]] && return
-	tmp=$(fresh_dir module) || exit "$EXIT_MISSING"
+	tmp=$(fresh_dir "module-$k_release") || exit "$EXIT_MISSING"
 	say "building the module for Linux $k_release"
 	if ! make -s -C "$tree/kernel/module" KDIR="$k_build" OUT="$tmp/out" >"$tmp/log" 2>&1 ||
 		[[ ! -f $tmp/out/move_phys_pages.ko ]]; then
