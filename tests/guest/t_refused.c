@@ -605,7 +605,9 @@ TEST(kinds, poisoned_hugetlb)
 	hugetlb_pool(slow_node(), 2);
 	r = region_hugetlb(1, slow_node(), 1, MAP_SHARED, hugetlb_memfd());
 	head = region_phys(&r, 0);
+	/* The head bears the flag while the folio is whole, the page itself once it is not. */
 	unpoison_later(head + 5 * page_size());
+	unpoison_later(head);
 	poison(r.va + 5 * page_size(), page_size());
 	CHECK_STATUS(move_one(head + 5 * page_size(), fast_node(), ANYTHING, NULL), -EHWPOISON);
 	if (!(kpageflags(head) >> KPF_HUGE & 1))
