@@ -143,7 +143,7 @@ build_recipe() {
 build_digest() {
 	{
 		gcc --version | head -n 1
-		cat "$(build_recipe)"
+		grep '^CONFIG_' "$(build_recipe)"
 		declare -f configure_kernel make_kernel
 	} | digest
 }
