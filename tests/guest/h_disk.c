@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 
 #include <linux/loop.h>
 
@@ -14,25 +13,6 @@
 #include "harness_internal.h"
 
 #define DISK_BYTES (64 << 20)
-
-/* Runs a program; its exit status, 127 when there is none of that name. */
-static int run_program(const char *const argv[])
-{
-	pid_t pid = MUST(fork());
-	int wstatus;
-
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, 0);
-		dup2(null, 1);
-		dup2(null, 2);
-		execvp(argv[0], (char **)argv);
-		_exit(127);
-	}
-	MUST(waitpid(pid, &wstatus, 0));
-	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 126;
-}
 
 /* In ramfs, which is never swapped: a swap device must not need itself. */
 static int backing_file(void)

@@ -440,3 +440,21 @@ void child_end(struct child *c)
 	CHECK(WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == 0,
 	      "process %d ended with wait status %#x", (int)c->pid, wstatus);
 }
+
+int run_program(const char *const argv[])
+{
+	pid_t pid = MUST(fork());
+	int wstatus;
+
+	if (pid == 0) {
+		int null = open("/dev/null", O_RDWR);
+
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(null, 2);
+		execvp(argv[0], (char **)argv);
+		_exit(127);
+	}
+	MUST(waitpid(pid, &wstatus, 0));
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 126;
+}

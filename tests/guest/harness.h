@@ -299,6 +299,9 @@ void wait_for(struct child *c);		/* test: until the child tells */
 void go_on(struct child *c);		/* test: lets the child go on */
 void child_end(struct child *c);	/* test: waits for its end, which must be a good one */
 
+/* Runs a program, without a word; its exit status, 127 when there is none of that name. */
+int run_program(const char *const argv[]);
+
 /* Milliseconds of a monotonic clock, and a nap. */
 long long now_ms(void);
 void nap_ms(long ms);
