@@ -21,9 +21,10 @@ apt_mirror() {
 		printf '%s%s\n' "${MOVEPHYS_MIRROR%/}" "${1:-}"
 		return
 	fi
-	# shellcheck disable=SC2016 # apt expands it
-	uri=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-		sed 's|/*$||' | grep -E "/$wanted$" | head -n 1)
+	# What an update would fetch: known also where none has been made yet.
+	uri=$(apt-get --print-uris update 2>/dev/null |
+		sed -n "s|^'\(.*[^/]\)/*/dists/[^']*/InRelease'.*|\1|p" |
+		grep -E "/$wanted$" | head -n 1)
 	[[ $uri ]] && printf '%s\n' "$uri"
 }
 

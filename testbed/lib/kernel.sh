@@ -186,7 +186,6 @@ need_build_tools() {
 	need bison bison
 	need bc bc
 	need xz xz-utils
-	need pahole pahole
 	echo '#include <gelf.h>' | gcc -E -x c - >/dev/null 2>&1 ||
 		die "$EXIT_MISSING" "gelf.h is not installed; on Debian: apt-get install libelf-dev"
 }
