@@ -122,15 +122,28 @@ kernel_arguments() {
 	printf '%s %s' "${words[*]}" "$append"
 }
 
+# next_line SECONDS: the next line of the control channel into `line`. A read that times out in the
+# middle of a line has taken its beginning, which `part` keeps for the next one.
+next_line() {
+	local piece
+	if read -r -t "$1" -u "$ctl_fd" piece; then
+		line=$part$piece
+		part=
+		return
+	fi
+	part+=$piece
+	return 1
+}
+
 # watch_guest DIR: follows the guest to its end. Sets `verdict` to what it said last on the control
 # channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine stopped.
 watch_guest() {
-	local dir=$1 line start=$SECONDS limit=$((timeout < ready_limit ? timeout : ready_limit)) what
+	local dir=$1 line part= start=$SECONDS limit=$((timeout < ready_limit ? timeout : ready_limit)) what
 	verdict=
 	what="the guest was not ready after $limit s"
 	limit=$((start + limit))
 	while :; do
-		if read -r -t 0.2 -u "$ctl_fd" line; then
+		if next_line 0.2; then
 			case $line in
 			ready)
 				limit=$((start + timeout))
@@ -144,7 +157,7 @@ watch_guest() {
 		fi
 		if ! kill -0 "$qemu_pid" 2>/dev/null; then
 			# What was written before the end may still be in the channel.
-			while read -r -t 0.05 -u "$ctl_fd" line; do
+			while next_line 0.05 || { [[ $part ]] && next_line 1; }; do
 				[[ $line == ready ]] || verdict=$line
 			done
 			return
