@@ -483,7 +483,7 @@ static void punch_holes(struct region *r, size_t nr)
  */
 TEST(mixed, no_room_for_huge_but_for_small, .limit_s = 180)
 {
-	const size_t nr_huge = 24, nr_small = 600;
+	const size_t nr_huge = 22, nr_small = 600;
 	struct region huge = region_huge(nr_huge, slow_node(), 1);
 	struct region small = region_anon(nr_small, slow_node(), 2), bystander;
 	const size_t each = huge_size() / page_size();

@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -295,6 +296,20 @@ TEST(sensitivity, dry_run_first_decides)
 	batch_expect(&b, fast_node());
 }
 
+/* What waits in a per-CPU batch is known all the same, and would move. */
+TEST(sensitivity, fresh_page_answers)
+{
+	struct region r;
+
+	pin_to_cpu(0);
+	lru_settle();
+	r = region_anon(2, slow_node(), 1);
+	CHECK(!page_has(region_phys(&r, 0), KPF_LRU), "the page is not in a batch");
+	CHECK_STATUS(query_one(region_phys(&r, 0), 0), slow_node());
+	CHECK_STATUS(move_one(region_phys(&r, 0), fast_node(), MPP_MF_DRY_RUN, NULL), fast_node());
+	CHECK(!page_has(region_phys(&r, 0), KPF_LRU), "the batch was drained meanwhile");
+}
+
 TEST(sensitivity, counters_of_later_entries)
 {
 	struct region r = region_anon(1, slow_node(), 1), moves = region_anon(1, slow_node(), 2);
@@ -377,6 +392,23 @@ TEST(sensitivity, target_like_an_error)
 	CHECK_STATUS(status, -ENODEV);
 }
 
+/* The kernel splits it on the way: its first page does not stand for the others. */
+TEST(sensitivity, huge_tail_unmapped)
+{
+	struct region r = region_huge(1, slow_node(), 1);
+	size_t half = r.nr_pages / 2;
+	struct batch b;
+
+	MUST(madvise(r.va + half * page_size(), half * page_size(), MADV_DONTNEED));
+	r.nr_pages = half;
+	b = batch_of(&r, fast_node());
+	CHECK_EQ(batch_run(&b, 0), 0);
+	for (size_t i = 0; i < half; i++)
+		CHECK_EQ(b.new_pages[i], region_phys(&r, i));
+	region_expect_node(&r, fast_node());
+	region_verify(&r);
+}
+
 /* ---- What migration cannot move --------------------------------------- */
 
 /* References of hugetlb pages are only counted by migration itself. */
@@ -396,6 +428,100 @@ TEST(sensitivity, hugetlb_pinned)
 	let_go(&p);
 	CHECK_STATUS(move_one(phys, fast_node(), 0, &new_phys), fast_node());
 	CHECK_EQ(region_phys(&r, 0), new_phys);
+	region_verify(&r);
+}
+
+/* A free page of the pool is not even touched: it would be freed a second time. */
+TEST(sensitivity, hugetlb_free_untouched)
+{
+	const char *const file = "/sys/devices/system/node/node%d/hugepages/hugepages-%zukB/%s";
+	struct region r;
+	uint64_t phys;
+
+	hugetlb_pool(slow_node(), 1);
+	r = region_hugetlb(1, slow_node(), 1, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	phys = region_phys(&r, 0);
+	region_unmap(&r);
+	CHECK_EQ(read_number(file, slow_node(), huge_size() / 1024, "free_hugepages"), 1);
+	CHECK_STATUS(move_one(phys, fast_node(), ANYTHING, NULL), -ENOENT);
+	CHECK_EQ(read_number(file, slow_node(), huge_size() / 1024, "free_hugepages"), 1);
+}
+
+/* By how many pages a zone of the node is below its low watermark; DMA does not count. */
+static long long below_low(int node)
+{
+	char *text = read_text("/proc/zoneinfo"), *line, *save, zone[32] = "";
+	long long free_pages = 0, value, worst = LLONG_MIN;
+	int at = -1;
+
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (sscanf(line, "Node %d, zone %31s", &at, zone) == 2 || at != node ||
+		    !strcmp(zone, "DMA"))
+			continue;
+		if (sscanf(line, " pages free %lld", &value) == 1)
+			free_pages = value;
+		else if (sscanf(line, " low %lld", &value) == 1 && value && value - free_pages > worst)
+			worst = value - free_pages;
+	}
+	free(text);
+	return worst;
+}
+
+/* Fills the fast node with pages of the slow one; what did not fit any more is in `rest`. */
+static struct region fill_fast_node(struct batch *rest)
+{
+	const long long left = 14000;
+	struct region r;
+	struct batch b;
+	long long spare;
+
+	/* The low watermark some 2500 pages of 1 GiB above the last reserve. */
+	write_restored("/proc/sys/vm/watermark_scale_factor", "100", NULL);
+	write_text("/proc/sys/vm/drop_caches", "3");
+	spare = node_vmstat(fast_node(), "nr_free_pages") - left;
+	if (spare > 0)
+		hugetlb_pool(fast_node(), spare * page_size() / huge_size());
+	r = region_anon(left + 4000, slow_node(), 1);
+	b = batch_of(&r, fast_node());
+	CHECK(batch_run(&b, 0) > 0, "node %d does not fill", fast_node());
+	for (size_t i = 0; i < r.nr_pages && rest->nr < 2000; i++)
+		if (b.status[i] == -ENOMEM)
+			batch_add(rest, region_phys(&r, i), fast_node());
+	batch_free(&b);
+	return r;
+}
+
+/*
+ * Without MPP_MF_RECLAIM a target is not filled to the point where others are
+ * reclaimed from.  With it, and nothing to reclaim, a page gets to its target or
+ * stays: there is no third place.
+ */
+TEST(sensitivity, full_is_full, .limit_s = 180)
+{
+	struct batch rest = { 0 };
+	struct region r = fill_fast_node(&rest);
+
+	/* Not counted as free is what CPUs keep at hand; and the test itself allocates. */
+	CHECK_LE(below_low(fast_node()), 1200);
+	rest.nr = rest.nr > 200 ? 200 : rest.nr;
+	batch_run(&rest, MPP_MF_RECLAIM);
+	for (unsigned long i = 0; i < rest.nr; i++)
+		CHECK(rest.status[i] == fast_node() || rest.status[i] == -ENOMEM,
+		      "entry %lu: %s", i, status_name(rest.status[i]));
+	region_verify(&r);
+}
+
+/* More than anybody else's reclaim would leave behind. */
+TEST(sensitivity, reclaim_makes_room, .limit_s = 180)
+{
+	struct batch rest = { 0 };
+	struct region r;
+
+	swap_on_disk();
+	r = fill_fast_node(&rest);
+	CHECK_GE(rest.nr, 1000);
+	batch_run(&rest, MPP_MF_RECLAIM);
+	CHECK_EQ(batch_count(&rest, fast_node()), (long long)rest.nr);
 	region_verify(&r);
 }
 
