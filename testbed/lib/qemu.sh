@@ -138,7 +138,8 @@ next_line() {
 # watch_guest DIR: follows the guest to its end. Sets `verdict` to what it said last on the control
 # channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine stopped.
 watch_guest() {
-	local dir=$1 line part= start=$SECONDS limit=$((timeout < ready_limit ? timeout : ready_limit)) what
+	local dir=$1 line part= what start=$SECONDS
+	local limit=$((timeout < ready_limit ? timeout : ready_limit))
 	verdict=
 	what="the guest was not ready after $limit s"
 	limit=$((start + limit))
