@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/swap.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <linux/fs.h>
 
 #ifndef MADV_PAGEOUT
@@ -29,7 +30,8 @@ static void modprobe(struct worker *w, const char *module, const char *option)
 		execlp("modprobe", "modprobe", "-q", module, option, NULL);
 		_exit(0);
 	}
-	worker_reap(w, pid);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
 }
 
 /* What mkswap(8) writes: version 1, the last page, and the signature at the end of page 0. */
