@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The device itself, for tests of its descriptor, its structure and its arrays. */
+#ifndef MPP_TEST_RAW_H
+#define MPP_TEST_RAW_H
+
+#include "harness.h"
+
+/* The device, open; skips the test where another door is tested. */
+int device(void);
+
+/* The ioctl: what it returns, or -errno. */
+int raw(int fd, const struct mpp_move *move);
+
+/* Valid flags and nothing to do: the way to ask whether a call would be let in. */
+struct mpp_move probe(unsigned int flags);
+int raw_probe(int fd, unsigned int flags);
+
+/* One page and room for its answers. */
+struct one {
+	struct region r;
+	uint64_t phys, new_phys;
+	int node, status;
+	struct mpp_move move;
+};
+
+void one_init(struct one *o);
+void one_expect_untouched(const struct one *o);
+
+#endif
