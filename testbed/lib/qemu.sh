@@ -136,17 +136,20 @@ next_line() {
 }
 
 # watch_guest DIR: follows the guest to its end. Sets `verdict` to what it said last on the control
-# channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine stopped.
+# channel ("exit N", "killed N", "fail WHY"), "timeout TEXT", or nothing when the machine stopped;
+# and `was_ready` once the guest is about to run the command.
 watch_guest() {
 	local dir=$1 line part= what start=$SECONDS
 	local limit=$((timeout < ready_limit ? timeout : ready_limit))
 	verdict=
+	was_ready=
 	what="the guest was not ready after $limit s"
 	limit=$((start + limit))
 	while :; do
 		if next_line 0.2; then
 			case $line in
 			ready)
+				was_ready=1
 				limit=$((start + timeout))
 				what="the command had not ended after $timeout s" ;;
 			*)
@@ -232,7 +235,7 @@ choose_accel() {
 }
 
 try_kvm() {
-	local answer=$1 dir=$run_dir/trial found=tcg verdict nodes=1 mem=512M smp=1 append=
+	local answer=$1 dir=$run_dir/trial found=tcg verdict was_ready nodes=1 mem=512M smp=1 append=
 	local timeout=$kvm_trial_limit accel=kvm ctl_fd
 	local -a copies=() dimms=() machine accelerator
 	say "trying KVM"
