@@ -54,8 +54,8 @@ static int mpp_record_one(struct mpp_call *call, unsigned long pfn, unsigned int
  * @new_pfn: of its first page now; @pfn when it did not move
  * @at: the node of @new_pfn
  *
- * Return: 0, -ENOMEM, or -EEXIST where the frame has an entry of another order; then no further address may be looked up, lest a folio
- * move twice.
+ * Return: 0, -ENOMEM, or -EEXIST where the frame has an entry of another order;
+ * then no further address may be looked up, lest a folio move twice.
  */
 int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
 	       unsigned long new_pfn, int at)
