@@ -454,7 +454,8 @@ TEST(mixed, full_target_and_another, .limit_s = 180)
 
 	low_watermarks();
 	left = node_high(fast_node()) + 500;
-	r = region_anon(more_than_fits(fast_node(), left), slow_node(), 1);
+	/* With pages to spare: what leaves the node makes room on it too. */
+	r = region_anon(more_than_fits(fast_node(), left) + 2000, slow_node(), 1);
 	bystander = hog(fast_node(), left);
 	every = r.nr_pages / back.nr_pages;
 	for (size_t i = 0; i < r.nr_pages; i++) {
