@@ -2,6 +2,7 @@
 /* sysfs and procfs, nodes, counters, processes in step with the test. */
 #include "harness.h"
 
+#include <sched.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -457,4 +458,14 @@ int run_program(const char *const argv[])
 	}
 	MUST(waitpid(pid, &wstatus, 0));
 	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 126;
+}
+
+void pin_to_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) < 0)
+		SKIP("this machine has no CPU %d", cpu);
 }

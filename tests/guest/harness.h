@@ -306,4 +306,7 @@ int run_program(const char *const argv[]);
 long long now_ms(void);
 void nap_ms(long ms);
 
+/* From here on the caller runs on one CPU; skips the test where there is no such CPU. */
+void pin_to_cpu(int cpu);
+
 #endif /* MPP_TESTS_HARNESS_H */

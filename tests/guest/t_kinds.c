@@ -54,16 +54,6 @@ TEST(kinds, anon_any_byte)
 	region_verify(&r);
 }
 
-static void pin_to_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		SKIP("this machine has no CPU %d", cpu);
-}
-
 static void touch_on_cpu1(struct child *me, void *arg)
 {
 	struct region *r = arg;

@@ -28,16 +28,6 @@ static bool page_has(uint64_t phys, int flag)
 	return kpageflags(phys) >> flag & 1;
 }
 
-static void pin_to_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) < 0)
-		SKIP("this machine has no CPU %d", cpu);
-}
-
 /* A pipe that holds the page, whatever becomes of the mapping. */
 struct pipe {
 	int fd[2];
