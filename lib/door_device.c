@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <linux/move_phys_pages.h>
+#include <linux/move_phys_pages_dev.h>
 
 #include "internal.h"
 

@@ -163,6 +163,22 @@ static inline bool mpp_env_isolate_hugetlb(struct folio *folio, struct list_head
 #endif
 }
 
+/*
+ * As the patch series makes isolate_folio_to_list(): at the end of the list.  6.12
+ * and 7.3 put folios at its front, 6.1 does not have it.
+ */
+static inline bool mpp_env_isolate(struct folio *folio, struct list_head *list)
+{
+	if (folio_test_hugetlb(folio))
+		return mpp_env_isolate_hugetlb(folio, list);
+	if (!mpp_env_isolate_lru(folio))
+		return false;
+	list_add_tail(&folio->lru, list);
+	mod_node_page_state(folio_pgdat(folio), NR_ISOLATED_ANON + folio_is_file_lru(folio),
+			    folio_nr_pages(folio));
+	return true;
+}
+
 static inline struct folio *mpp_env_alloc_hugetlb(struct hstate *h, int nid, nodemask_t *nmask,
 						  gfp_t gfp, bool allow_fallback)
 {
@@ -225,6 +241,11 @@ static inline bool page_has_movable_ops(struct page *page)
 #endif
 
 /* In 6.12 and 7.3, not in 6.1. */
+#ifndef PMD_ORDER
+#define PMD_ORDER (PMD_SHIFT - PAGE_SHIFT)
+#endif
+
+/* Likewise. */
 #ifndef MPP_HAVE_FOLIO_HWPOISONED
 static inline bool folio_contain_hwpoisoned_page(struct folio *folio)
 {
@@ -299,11 +320,10 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 #define alloc_hugetlb_folio_nodemask	mpp_env_alloc_hugetlb
 #define cpuset_mems_allowed		static_call(mpp_sc_cpuset_mems_allowed)
 #define folio_hstate(folio)		static_call(mpp_sc_size_to_hstate)(folio_size(folio))
-#define folio_isolate_hugetlb		mpp_env_isolate_hugetlb
-#define folio_isolate_lru		mpp_env_isolate_lru
 #define folio_lock_anon_vma_read	mpp_env_lock_anon_vma
 #define get_online_mems			static_call(mpp_sc_get_online_mems)
 #define is_huge_zero_folio		mpp_env_is_huge_zero
+#define isolate_folio_to_list		mpp_env_isolate
 #define lru_add_drain			static_call(mpp_sc_lru_add_drain)
 #define lru_add_drain_all		static_call(mpp_sc_lru_add_drain_all)
 #define mem_cgroup_node_filter_allowed	mpp_env_node_filter

@@ -246,7 +246,7 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
 	struct address_space *mapping = folio_mapping(folio);
 
 	/* Gigantic pages: no pool can be counted on, and one alone is a batch too long. */
-	if (folio_test_hugetlb(folio) && folio_order(folio) > HPAGE_PMD_ORDER)
+	if (folio_test_hugetlb(folio) && folio_order(folio) > PMD_ORDER)
 		return MPP_UNSUPPORTED;
 	if (!mapping || folio_test_anon(folio))
 		return MPP_PASSED;

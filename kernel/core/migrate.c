@@ -97,17 +97,8 @@ void mpp_items_begin(struct mpp_call *call)
  */
 enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio)
 {
-	if (folio_test_hugetlb(folio)) {
-		if (!folio_isolate_hugetlb(folio, &call->queued))
-			return MPP_NOT_ISOLATED;
-	} else {
-		if (!folio_isolate_lru(folio))
-			return MPP_NOT_ISOLATED;
-		list_add_tail(&folio->lru, &call->queued);
-		mod_node_page_state(folio_pgdat(folio),
-				    NR_ISOLATED_ANON + folio_is_file_lru(folio),
-				    folio_nr_pages(folio));
-	}
+	if (!isolate_folio_to_list(folio, &call->queued))
+		return MPP_NOT_ISOLATED;
 	item->folio = folio;
 	item->from = folio_nid(folio);
 	node_set(item->nid, call->targets);
@@ -137,6 +128,7 @@ static bool mpp_has_room(int nid, unsigned int order)
 	return false;
 }
 
+#ifdef CONFIG_HUGETLB_PAGE
 /*
  * Pool pages only: a hugetlb page that is made for a migration would be taken
  * from the target's ordinary memory, behind the administrator's back.  The mask
@@ -153,6 +145,12 @@ static struct folio *mpp_alloc_hugetlb(struct folio *src, int nid)
 		return NULL;
 	return alloc_hugetlb_folio_nodemask(h, nid, NULL, gfp, false);
 }
+#else
+static struct folio *mpp_alloc_hugetlb(struct folio *src, int nid)
+{
+	return NULL;
+}
+#endif
 
 static struct folio *mpp_alloc(struct mpp_call *call, unsigned int order)
 {

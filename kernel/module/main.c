@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/move_phys_pages_dev.h>
 
 /* Up to new_pages: the first published form of struct mpp_move. */
 #define MPP_MOVE_SIZE_VER0	48

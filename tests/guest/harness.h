@@ -37,7 +37,7 @@
 #include <unistd.h>
 
 #include <linux/mempolicy.h>
-#include <linux/move_phys_pages.h>
+#include <linux/move_phys_pages_dev.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #include <linux/mempolicy.h>
-#include <linux/move_phys_pages.h>
+#include <linux/move_phys_pages_dev.h>
 
 #define NODE_SHIFT	36
 #define NODE_MASK	(UINT64_C(0xf) << NODE_SHIFT)
