@@ -27,10 +27,21 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command cmd_info;
-extern const struct command cmd_move;
-extern const struct command cmd_pagemap;
-extern const struct command cmd_where;
+/*
+ * The subcommands, in the order in which --help lists them; X(where) is cmd_where
+ * in cmd_where.c.
+ */
+#define COMMANDS(X)	\
+	/* act */	\
+	X(move)		\
+	X(where)	\
+	/* sources */	\
+	X(pagemap)	\
+	/* the machine */ \
+	X(info)
+
+#define DECLARE_COMMAND(name)	extern const struct command cmd_##name;
+COMMANDS(DECLARE_COMMAND)
 
 /* message.c: to stderr, with the command's name in front. */
 void message_set_command(const char *name);
@@ -44,8 +55,14 @@ int finish_output(int status);
 /* True once writing to standard output has failed: stop producing. */
 bool output_is_broken(void);
 
-/* units.c */
+/* units.c: 0, or -EINVAL when the text is none. */
 int parse_count(const char *text, uint64_t max, uint64_t *count);
+/* 4096, 4K, 512M, 1.5G, 2GiB: powers of 1024. */
+int parse_size(const char *text, uint64_t *bytes);
+/* A size and "/s". */
+int parse_rate(const char *text, uint64_t *bytes_per_s);
+/* 100us, 50ms, 1.5s, 2m, 1h: the unit is needed. */
+int parse_duration(const char *text, uint64_t *ns);
 const char *format_bytes(uint64_t bytes, char *text, size_t size);
 #define BYTES_TEXT_MAX	32
 
@@ -77,6 +94,26 @@ struct input *input_open(int nr_args, char **args, unsigned int text_flags, bool
 void input_close(struct input *in);
 /* Bad lines so far; each was complained about. */
 uint64_t input_nr_bad(const struct input *in);
+
+/* stream.c: a source's records on standard output. */
+struct stream {
+	bool json;		/* an object per line instead of movephys-records(5) */
+	uint64_t nr_records, nr_bytes;
+	uint64_t nr_bad;	/* bad records so far; each was complained about */
+};
+
+/*
+ * Prints one record; unless @key is NULL, what else there is to say goes behind it
+ * as a comment, or into the object.  Both are plain characters.
+ */
+void stream_record(struct stream *stream, const struct mpp_record *record, const char *key,
+		   const char *value);
+/*
+ * Prints all that @src has, until its end, a signal, or a reader that has gone.
+ * EXIT_DONE; EXIT_USAGE after a complaint; EXIT_SIGNAL plus the signal's number.
+ * Records go out before a read that would wait.
+ */
+int stream_source(struct stream *stream, struct mpp_source *src);
 
 /* batch.c: from ranges to arrays of pages. */
 #define BATCH_PAGES	4096

@@ -5,11 +5,10 @@
 
 #include "cmd.h"
 
+#define COMMAND_ADDRESS(name)	&cmd_##name,
+
 static const struct command *const commands[] = {
-	&cmd_move,
-	&cmd_where,
-	&cmd_pagemap,
-	&cmd_info,
+	COMMANDS(COMMAND_ADDRESS)
 };
 
 static void print_help(void)

@@ -130,7 +130,15 @@ const char *mpp_status_text(int status);
 enum mpp_source_id {
 	MPP_SOURCE_TEXT = 1,	/* lines of text */
 	MPP_SOURCE_PAGEMAP = 2,	/* /proc/PID/pagemap */
+	MPP_SOURCE_PERF = 3,	/* sampled accesses */
+	MPP_SOURCE_ZONEINFO = 4, /* /proc/zoneinfo: what memory there is */
+	MPP_SOURCE_IDLE = 5,	/* /sys/kernel/mm/page_idle/bitmap */
+	MPP_SOURCE_CXL = 6,	/* addresses of CXL devices, translated */
+	MPP_SOURCE_DAMON = 7,	/* regions of a DAMON monitor */
 };
+
+/* The name of a source ("pagemap"); "?" for a number that is none. */
+const char *mpp_source_name(uint32_t source);
 
 struct mpp_record {
 	uint64_t addr;		/* physical byte address */
@@ -180,11 +188,14 @@ int mpp_source_va(const struct mpp_source *src, size_t index, uint64_t *va);
 /* Source: addresses as text. */
 
 /*
- * One address or range per line: `0xADDR`, `0xSTART-0xEND` (END is the first
- * byte after it, as in /proc/PID/maps), `0xSTART+SIZE` (0x..., or decimal with
- * an optional k, M, G or T).  `#` starts a comment; blank lines are skipped.  A
- * number without 0x is refused, because nobody can tell an address from a frame
- * number; with MPP_TEXT_PFN all numbers count frames, and 0x is optional.
+ * One record per line, in columns: an address or range, then optionally its
+ * weight, then optionally its time.  movephys-records(5) describes it in full.
+ * An address or range is `0xADDR`, `0xSTART-0xEND` (END is the first byte after
+ * it, as in /proc/PID/maps), `0xSTART+SIZE` (0x..., or decimal with an optional
+ * k, M, G or T).  `#` starts a comment; blank lines are skipped.  A number
+ * without 0x is refused, because nobody can tell an address from a frame
+ * number; with MPP_TEXT_PFN all addresses and sizes count frames, and 0x is
+ * optional.
  *
  * A read that meets a bad line returns -EBADMSG; the next one goes on behind it.
  */
@@ -200,6 +211,20 @@ int mpp_text_open_fd(int fd, const char *name, unsigned int flags, struct mpp_so
  */
 int mpp_address_parse(const char *text, size_t len, unsigned int flags, const char **why,
 		      struct mpp_record *record);
+
+/* The same for the columns of a whole line: ADDRESS [WEIGHT [TIME]]. */
+int mpp_record_parse(const char *text, size_t len, unsigned int flags, const char **why,
+		     struct mpp_record *record);
+
+#define MPP_RECORD_TEXT_MAX	96
+
+/*
+ * Writes @record as such a line, with the newline and a zero byte behind it, and
+ * returns its length without the zero byte.  Columns that say nothing (weight 1,
+ * time 0) are left out at the end of the line.  @text has room for
+ * MPP_RECORD_TEXT_MAX bytes.
+ */
+size_t mpp_record_format(const struct mpp_record *record, char *text);
 
 /* Source: the pages of a process, through /proc/PID/pagemap. */
 

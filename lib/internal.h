@@ -76,6 +76,13 @@ struct mpp_source {
 };
 
 void mpp_source_init(struct mpp_source *src, const struct mpp_source_ops *ops);
+/* For sources that wait: without it mpp_source_cancel() does not wake mpp_source_wait(). */
+int mpp_source_init_cancel(struct mpp_source *src);
+/*
+ * Waits until @fd is readable (-1: for nothing), at most @timeout_ms (-1: without
+ * end).  1: it is readable; 0: the time is up; -ECANCELED; -EINTR and other errors.
+ */
+int mpp_source_wait(struct mpp_source *src, int fd, int timeout_ms);
 bool mpp_source_is_cancelled(const struct mpp_source *src);
 void mpp_source_set_error(struct mpp_source *src, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

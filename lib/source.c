@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What all sources have in common. */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -14,6 +16,43 @@ void mpp_source_init(struct mpp_source *src, const struct mpp_source_ops *ops)
 	src->cancel_fd = -1;
 	src->ops = ops;
 	src->error[0] = '\0';
+}
+
+int mpp_source_init_cancel(struct mpp_source *src)
+{
+	src->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return src->cancel_fd < 0 ? -errno : 0;
+}
+
+int mpp_source_wait(struct mpp_source *src, int fd, int timeout_ms)
+{
+	/* poll(2) passes over descriptors below 0. */
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = POLLIN },
+		{ .fd = src->cancel_fd, .events = POLLIN },
+	};
+	int nr = poll(fds, ARRAY_SIZE(fds), timeout_ms);
+
+	if (mpp_source_is_cancelled(src))
+		return -ECANCELED;
+	if (nr < 0)
+		return -errno;
+	return nr > 0;
+}
+
+const char *mpp_source_name(uint32_t source)
+{
+	static const char *const names[] = {
+		[MPP_SOURCE_TEXT] = "text",
+		[MPP_SOURCE_PAGEMAP] = "pagemap",
+		[MPP_SOURCE_PERF] = "perf",
+		[MPP_SOURCE_ZONEINFO] = "zoneinfo",
+		[MPP_SOURCE_IDLE] = "idle",
+		[MPP_SOURCE_CXL] = "cxl",
+		[MPP_SOURCE_DAMON] = "damon",
+	};
+
+	return source < ARRAY_SIZE(names) && names[source] ? names[source] : "?";
 }
 
 struct mpp_source *mpp_source_ref(struct mpp_source *src)

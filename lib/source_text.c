@@ -2,11 +2,9 @@
 /* Addresses from lines of text: a file, a pipe, a terminal.  Memory is constant. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -48,26 +46,12 @@ static bool has_line(const struct text_source *text)
 	return text->at_eof || memchr(text->buffer + text->pos, '\n', text->end - text->pos);
 }
 
-/* 1 when a read(2) would not wait, 0 when it would; waits for that with @timeout_ms -1. */
-static int wait_input(struct text_source *text, int timeout_ms)
-{
-	struct pollfd fds[2] = {
-		{ .fd = text->fd, .events = POLLIN },
-		{ .fd = text->base.cancel_fd, .events = POLLIN },
-	};
-	int nr = poll(fds, ARRAY_SIZE(fds), timeout_ms);
-
-	if (nr < 0)
-		return -errno;
-	return nr > 0;
-}
-
 static int text_ready(struct mpp_source *src)
 {
 	struct text_source *text = to_text(src);
 
 	/* A signal or a failed poll is for the read to report. */
-	return has_line(text) || wait_input(text, 0) != 0;
+	return has_line(text) || mpp_source_wait(src, text->fd, 0) != 0;
 }
 
 /* Gets more bytes behind those that are left; -errno, or 0 also at the end. */
@@ -80,9 +64,7 @@ static int refill(struct text_source *text)
 	text->end -= text->pos;
 	text->pos = 0;
 
-	err = wait_input(text, -1);
-	if (mpp_source_is_cancelled(&text->base))
-		return -ECANCELED;
+	err = mpp_source_wait(&text->base, text->fd, -1);
 	if (err < 0)
 		return err;
 	len = read(text->fd, text->buffer + text->end, sizeof(text->buffer) - text->end);
@@ -132,7 +114,7 @@ static int parse_line(struct text_source *text, const char *line, size_t len,
 	}
 	if (!len)
 		return 0;
-	if (mpp_address_parse(line, len, text->flags, &why, record))
+	if (mpp_record_parse(line, len, text->flags, &why, record))
 		return bad_line(text, line, len, why);
 	return 1;
 }
@@ -187,7 +169,7 @@ static int text_read(struct mpp_source *src, size_t nr_max, struct mpp_record *r
 			if (text->at_eof)
 				break;
 			/* What is there must not wait for what may come. */
-			if (nr && !wait_input(text, 0))
+			if (nr && !mpp_source_wait(&text->base, text->fd, 0))
 				break;
 			result = refill(text);
 			if (result < 0)
@@ -222,11 +204,9 @@ int mpp_text_open_fd(int fd, const char *name, unsigned int flags, struct mpp_so
 		err = -ENOMEM;
 		goto err_free_text;
 	}
-	text->base.cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (text->base.cancel_fd < 0) {
-		err = -errno;
+	err = mpp_source_init_cancel(&text->base);
+	if (err)
 		goto err_free_name;
-	}
 	*src = &text->base;
 	return 0;
 

@@ -104,7 +104,7 @@ static void reports_bad_lines(void)
 		CHECK_INT(nr_bad, 4);
 		CHECK_HAS(errors, "list:2: \"42\": a bare number");
 		CHECK_HAS(errors, "list:4: \"?[31mred\": not an address");
-		CHECK_HAS(errors, "list:6: \"0x3000 x\": unexpected text");
+		CHECK_HAS(errors, "list:6: \"0x3000 x\": not a weight");
 		CHECK_HAS(errors, "list:8: \"9\": a bare number");
 		CHECK(!strchr(errors, '\x1b'));
 		CHECK_INT(records[2].addr, 0x4000);
