@@ -373,7 +373,13 @@ static void *mpp_carve(void **next, size_t size)
 	return piece;
 }
 
-static struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
+/**
+ * mpp_call_alloc - the state of one call, before its first batch
+ * @args: within the limits of a call; @args->nr_pages is not 0
+ *
+ * Return: what mpp_call_free() takes back, or NULL.
+ */
+struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
 {
 	unsigned int cap = min_t(u64, args->nr_pages, MPP_BATCH_ENTRIES);
 	unsigned int hash_bits = order_base_2(cap) + 1;
@@ -410,7 +416,11 @@ static struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
 	return call;
 }
 
-static void mpp_call_free(struct mpp_call *call)
+/**
+ * mpp_call_free - end a call
+ * @call: from mpp_call_alloc(), with nothing isolated
+ */
+void mpp_call_free(struct mpp_call *call)
 {
 	xa_destroy(&call->fragments);
 	xa_destroy(&call->record);

@@ -9,7 +9,8 @@
  *	check.c		ask every mapping of the folio whether it may move there
  *	migrate.c	isolate, migrate per target node, learn what became of each
  *
- * record.c remembers what earlier batches of the call decided, stat.c counts.
+ * items.c is the table of folios that a batch names, record.c remembers what the
+ * call decided before, stat.c counts.
  * The core does not know through which door it was called, and names kernel
  * interfaces as Linux 7.3 does; mpp_env.h supplies them.
  */
@@ -161,6 +162,8 @@ struct mpp_call {
 
 /* call.c */
 bool mpp_permitted(void);
+struct mpp_call *mpp_call_alloc(const struct mpp_args *args);
+void mpp_call_free(struct mpp_call *call);
 long mpp_core_call(const struct mpp_args *args);
 
 /* find.c */
@@ -173,10 +176,12 @@ enum mpp_outcome mpp_check_target(int nid);
 enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid);
 void mpp_forget_limits(struct mpp_call *call);
 
-/* migrate.c */
+/* items.c */
 void mpp_items_begin(struct mpp_call *call);
 struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn);
 struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn);
+
+/* migrate.c */
 enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio);
 void mpp_migrate_queued(struct mpp_call *call);
 enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The folios that the entries of a round name: an array, and a hash over the PFNs
+ * of their first pages, so that a folio has one item however many of its pages
+ * are named.
+ *
+ * Open addressing, and nothing is taken out but all at once: an item is in the
+ * first slots from its own that were taken when it came.
+ */
+#include "mpp.h"
+
+static unsigned int mpp_hash_slot(const struct mpp_call *call, unsigned long pfn)
+{
+	return hash_long(pfn, call->hash_bits);
+}
+
+/**
+ * mpp_item_find - find the item of a folio in the running batch
+ * @call: the call
+ * @pfn: of the folio's first page, before any move
+ *
+ * Return: the item or NULL.
+ */
+struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn)
+{
+	unsigned int slot = mpp_hash_slot(call, pfn);
+
+	while (call->hash[slot] != MPP_NO_ITEM) {
+		struct mpp_item *item = &call->items[call->hash[slot]];
+
+		if (item->pfn == pfn)
+			return item;
+		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
+	}
+	return NULL;
+}
+
+/**
+ * mpp_item_add - begin an item for a folio that has none in this batch
+ * @call: the call
+ * @pfn: of the folio's first page
+ *
+ * There is room: a batch has at most one item for each of its entries, and the
+ * hash twice as many slots.
+ *
+ * Return: the item, undecided and without a target.
+ */
+struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn)
+{
+	unsigned int slot = mpp_hash_slot(call, pfn);
+	struct mpp_item *item = &call->items[call->nr_items];
+
+	while (call->hash[slot] != MPP_NO_ITEM)
+		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
+	call->hash[slot] = call->nr_items++;
+
+	*item = (struct mpp_item) {
+		.pfn = pfn,
+		.nid = NUMA_NO_NODE,
+		.at = NUMA_NO_NODE,
+		.outcome = MPP_PENDING,
+	};
+	return item;
+}
+
+/**
+ * mpp_items_begin - begin a round: forget the items of the one before
+ * @call: the call
+ */
+void mpp_items_begin(struct mpp_call *call)
+{
+	memset(call->hash, 0xff, sizeof(*call->hash) << call->hash_bits);
+	call->nr_items = 0;
+}
