@@ -283,19 +283,30 @@ static void print_rivals(const struct info *info)
 		printf("  demotion        %s\n", strcmp(info->demotion, "true") ? "off" : "on");
 }
 
+/* What to do about one way is of no use while there is another. */
+static void print_doors(const struct info *info)
+{
+	const struct door_info *used = open_door(info);
+
+	puts("\nways into the kernel:");
+	for (size_t i = 0; i < ARRAY_SIZE(info->doors); i++) {
+		const struct door_info *door = &info->doors[i];
+		bool helps = !used && *door->remedy;
+
+		printf("  %-8s %s%s%s\n", mpp_door_name(door->door), door->why,
+		       helps ? "; " : "", helps ? door->remedy : "");
+	}
+	if (used)
+		printf("  used: %s\n", mpp_door_name(used->door));
+}
+
 static void print_text(const struct info *info)
 {
 	char next[TEXT_MAX];
 
 	printf("kernel: %s %s %s\n", info->system.sysname, info->system.release,
 	       info->system.machine);
-	puts("\nways into the kernel:");
-	for (size_t i = 0; i < ARRAY_SIZE(info->doors); i++) {
-		const struct door_info *door = &info->doors[i];
-
-		printf("  %-8s %s%s%s\n", mpp_door_name(door->door), door->why,
-		       *door->remedy ? "; " : "", door->remedy);
-	}
+	print_doors(info);
 	if (info->module_loaded && info->doors[1].err == -ENOSYS)
 		puts("  the module is loaded, but its device node is missing: is /dev a devtmpfs?");
 	if (!open_door(info) && needs_signature(info))
@@ -358,6 +369,7 @@ static struct json_object *nodes_json(const struct info *info)
 
 static void print_json(const struct info *info)
 {
+	const struct door_info *used = open_door(info);
 	struct json_object *root = json_object_new_object();
 	char next[TEXT_MAX];
 
@@ -365,6 +377,7 @@ static void print_json(const struct info *info)
 	add_text(root, "kernel", info->system.release);
 	add_text(root, "machine", info->system.machine);
 	json_object_object_add(root, "doors", doors_json(info));
+	add_text(root, "door", used ? mpp_door_name(used->door) : "");
 	json_object_object_add(root, "module_loaded",
 			       json_object_new_boolean(info->module_loaded));
 	json_object_object_add(root, "cap_sys_admin", json_object_new_boolean(info->sys_admin));

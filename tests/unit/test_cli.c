@@ -558,11 +558,13 @@ static void informs(void)
 {
 	RUN("info");
 	CHECK_INT(run.status, 0);
-	CHECK_HAS(run.out, "device   open");
+	CHECK_HAS(run.out, "device   open\n");
+	CHECK_HAS(run.out, "\n  used: device\n");
 	CHECK_HAS(run.out, "\nnext: movephys ");
 	RUN("info", "--json");
 	CHECK_INT(run.status, 0);
 	CHECK_HAS(run.out, "\"name\": \"device\"");
+	CHECK_HAS(run.out, "\"door\": \"device\"");
 	CHECK(json_number("cap_sys_admin") >= 0);
 }
 
