@@ -247,6 +247,162 @@ struct mpp_pagemap_options {
  */
 int mpp_pagemap_open(const struct mpp_pagemap_options *options, struct mpp_source **src);
 
+/* Source: the pages of several processes, or of those of a cgroup. */
+
+struct mpp_pagemap_set_options {
+	size_t size;		/* sizeof(struct mpp_pagemap_set_options) */
+	unsigned int flags;	/* MPP_PAGEMAP_* */
+	unsigned int reserved;	/* 0 */
+	const pid_t *pids;	/* copied */
+	size_t nr_pids;
+	const char *cgroup;	/* NULL, or the folder of a cgroup, whose cgroup.procs adds to
+				 * @pids; those of the cgroups below it too */
+	uint64_t va_start;	/* as in struct mpp_pagemap_options */
+	uint64_t va_end;
+};
+
+/*
+ * One process after the other, each as mpp_pagemap_open() does; a page that several
+ * of them map comes once for each.  -ESRCH and -EPERM concern one process, which
+ * mpp_source_error() names, and the next read goes on with the next one.  Processes
+ * that the cgroup gains later are not looked at.  Opening gives -ENOENT when there
+ * is no such cgroup.
+ */
+int mpp_pagemap_set_open(const struct mpp_pagemap_set_options *options,
+			 struct mpp_source **src);
+
+/* Zones, and source: the ranges of physical addresses that hold memory. */
+
+#define MPP_ZONE_NAME_MAX	16
+
+struct mpp_zone {
+	int node;
+	char name[MPP_ZONE_NAME_MAX];	/* "Normal" */
+	uint64_t start;			/* first byte address */
+	uint64_t spanned_bytes;		/* with holes and what lies in other zones */
+	uint64_t present_bytes;		/* without */
+	uint64_t managed_bytes;		/* of these, what the page allocator has */
+};
+
+/* Stores up to @nr_max zones that span memory; returns how many there are, or -errno. */
+int mpp_zones_read(size_t nr_max, struct mpp_zone *zones);
+
+struct mpp_zoneinfo_options {
+	size_t size;		/* sizeof(struct mpp_zoneinfo_options) */
+	const int *nodes;	/* only these; copied */
+	size_t nr_nodes;	/* 0: all */
+};
+
+/*
+ * All online memory in order of address, a record for each stretch without a hole
+ * in one zone: what /proc/zoneinfo, sysfs and /proc/iomem say together.  Where the
+ * caller may not see the addresses in /proc/iomem, holes within a memory block
+ * (128 MiB and up) are not known and are part of a record.
+ */
+int mpp_zoneinfo_open(const struct mpp_zoneinfo_options *options, struct mpp_source **src);
+
+/* The zone of record @index of the last read; -ERANGE: there was no such record, -ENOTSUP:
+ * this is no such source. */
+int mpp_zoneinfo_zone(const struct mpp_source *src, size_t index, struct mpp_zone *zone);
+
+/* Source: idle page tracking, /sys/kernel/mm/page_idle/bitmap. */
+
+#define MPP_IDLE_ACCESSED	(1u << 0)	/* pages touched in the interval: weight 1 */
+#define MPP_IDLE_IDLE		(1u << 1)	/* pages not touched in it: weight 0 */
+
+struct mpp_idle_options {
+	size_t size;		/* sizeof(struct mpp_idle_options) */
+	unsigned int flags;	/* MPP_IDLE_*, at least one */
+	unsigned int cpu_percent; /* 1 to 100: at most so much of one CPU; 0 as 100 */
+	unsigned int sample;	/* look at one in @sample blocks of 2 MiB; 0 and 1: at all */
+	unsigned int nr_rounds;	/* 0: until cancelled */
+	uint64_t interval_ns;	/* between marking and reading */
+	const int *nodes;	/* only these; copied */
+	size_t nr_nodes;	/* 0: all */
+	uint64_t seed;		/* of the sample; each round draws another */
+};
+
+/*
+ * Marks all user pages idle, waits, and reads which still are.  A record is a page,
+ * or all of a large folio: the kernel keeps one bit for it.  With both flags each
+ * page on an LRU list comes in each round.  Pages that came into use after the
+ * marking count as accessed; hugetlb, kernel memory and free pages do not come.
+ * Holds no list of pages: memory is the same for any node.
+ *
+ * Opening gives -ENOENT when the kernel has no idle page tracking
+ * (CONFIG_IDLE_PAGE_TRACKING), and -EPERM when the caller may not use it.
+ */
+int mpp_idle_open(const struct mpp_idle_options *options, struct mpp_source **src);
+
+/*
+ * 1 when this kernel's multi-generational LRU is on: under memory pressure it takes
+ * accessed bits without telling idle page tracking, so that pages in use look idle.
+ * 0 when not, or negative when it cannot be told.
+ */
+int mpp_idle_is_unreliable(void);
+
+/* What kind of page a frame holds, from /proc/kpageflags. */
+
+enum mpp_kind {
+	MPP_KIND_ANON,		/* anonymous */
+	MPP_KIND_ANON_LARGE,	/* anonymous, in a huge page or other large folio */
+	MPP_KIND_KSM,		/* anonymous, merged */
+	MPP_KIND_FILE,		/* page cache of files */
+	MPP_KIND_SHMEM,		/* shared memory and tmpfs */
+	MPP_KIND_CACHE_LARGE,	/* either of them, in a large folio */
+	MPP_KIND_HUGETLB,
+	MPP_KIND_FREE,
+	MPP_KIND_SLAB,
+	MPP_KIND_PGTABLE,
+	MPP_KIND_ZERO,		/* the zero page */
+	MPP_KIND_POISON,	/* has a hardware error */
+	MPP_KIND_KERNEL,	/* other memory of the kernel, and pages on their way */
+	MPP_KIND_NONE,		/* no memory, or offline */
+	MPP_NR_KINDS,
+};
+
+/* @flags: an entry of /proc/kpageflags. */
+enum mpp_kind mpp_kind_of(uint64_t flags);
+/* "anon", "anon-large", ...; "?" for a number that is none. */
+const char *mpp_kind_name(unsigned int kind);
+
+struct mpp_kinds;
+
+/* -EPERM when the caller may not read /proc/kpageflags, -ENOENT when there is none. */
+int mpp_kinds_open(struct mpp_kinds **kinds);
+/* Closes; always returns NULL. */
+struct mpp_kinds *mpp_kinds_free(struct mpp_kinds *kinds);
+/* The kind (enum mpp_kind) of each page; neighbours are looked up together. */
+int mpp_kinds_read(struct mpp_kinds *kinds, size_t nr_pages, const uint64_t *pages,
+		   unsigned char *kind);
+
+/* Filter: a source that passes on a part of another. */
+
+#define MPP_FILTER_MAPPED	(1u << 0)	/* go by mapped_min and mapped_max */
+
+struct mpp_filter_options {
+	size_t size;		/* sizeof(struct mpp_filter_options) */
+	unsigned int flags;	/* MPP_FILTER_* */
+	unsigned int reserved;	/* 0 */
+	const int *nodes;	/* only on these nodes; copied */
+	size_t nr_nodes;	/* 0: any */
+	const struct mpp_record *ranges; /* only within these, by address; copied */
+	size_t nr_ranges;	/* 0: any */
+	uint64_t kinds;		/* a bit (1 << MPP_KIND_*) for each kind wanted; 0: any */
+	uint64_t cgroup_ino;	/* only charged to the cgroup with this inode; 0: any */
+	uint64_t mapped_min;	/* only frames mapped at least so often ... */
+	uint64_t mapped_max;	/* ... and at most so often */
+};
+
+/*
+ * Takes the caller's reference to @inner over when it succeeds.  A record of which
+ * only parts pass is cut up; each part keeps weight, time and source.  Cheap checks
+ * come first, and a file in /proc is read only for what got so far.  Reading gives
+ * what @inner gives, and -EPERM when the caller may not read those files.
+ */
+int mpp_filter_open(struct mpp_source *inner, const struct mpp_filter_options *options,
+		    struct mpp_source **src);
+
 /* Which node a physical address belongs to, by the machine's memory map. */
 
 struct mpp_nodemap;
@@ -260,6 +416,8 @@ int mpp_nodemap_open(struct mpp_nodemap **map);
 struct mpp_nodemap *mpp_nodemap_free(struct mpp_nodemap *map);
 /* The node, or -ENXIO when no online memory is there. */
 int mpp_nodemap_node(const struct mpp_nodemap *map, uint64_t addr);
+/* The same, and up to which address it goes for at least. */
+int mpp_nodemap_range(const struct mpp_nodemap *map, uint64_t addr, uint64_t *last);
 
 #ifdef __cplusplus
 }

@@ -72,6 +72,7 @@ struct mpp_source {
 	atomic_bool cancelled;
 	int cancel_fd;		/* readable once cancelled, to wake a wait; -1 for none */
 	const struct mpp_source_ops *ops;
+	struct mpp_source *inner;	/* NULL, or whom a cancel concerns too */
 	char error[MPP_ERROR_TEXT_MAX];
 };
 
@@ -90,6 +91,19 @@ void mpp_source_set_error(struct mpp_source *src, const char *fmt, ...)
 int mpp_pagemap_open_at(const char *proc, const struct mpp_pagemap_options *options,
 			struct mpp_source **src);
 int mpp_nodemap_open_at(const struct mpp_roots *roots, struct mpp_nodemap **map);
+
+/* The same as without _at, in a recorded tree. */
+int mpp_pagemap_set_open_at(const char *proc, const struct mpp_pagemap_set_options *options,
+			    struct mpp_source **src);
+int mpp_zones_read_at(const struct mpp_roots *roots, size_t nr_max, struct mpp_zone *zones);
+int mpp_zoneinfo_open_at(const struct mpp_roots *roots,
+			 const struct mpp_zoneinfo_options *options, struct mpp_source **src);
+int mpp_idle_open_at(const struct mpp_roots *roots, const struct mpp_idle_options *options,
+		     struct mpp_source **src);
+int mpp_idle_is_unreliable_at(const struct mpp_roots *roots);
+int mpp_kinds_open_at(const struct mpp_roots *roots, struct mpp_kinds **kinds);
+int mpp_filter_open_at(const struct mpp_roots *roots, struct mpp_source *inner,
+		       const struct mpp_filter_options *options, struct mpp_source **src);
 
 unsigned int mpp_page_shift(void);
 

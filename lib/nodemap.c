@@ -216,13 +216,23 @@ int mpp_nodemap_open(struct mpp_nodemap **map)
 	return mpp_nodemap_open_at(&mpp_default_roots, map);
 }
 
-static int zones_node(const struct mpp_nodemap *map, uint64_t addr)
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Lowers *@last to where another zone may begin to decide. */
+static int zones_node(const struct mpp_nodemap *map, uint64_t addr, uint64_t *last)
 {
 	for (size_t i = 0; i < map->zones.nr; i++) {
 		const struct span *zone = &map->zones.spans[i];
 
-		if (addr >= zone->start && addr <= zone->last)
+		if (addr >= zone->start && addr <= zone->last) {
+			*last = least(*last, zone->last);
 			return zone->node;
+		}
+		if (zone->start > addr)
+			*last = least(*last, zone->start - 1);
 	}
 	return -ENXIO;
 }
@@ -243,22 +253,36 @@ static size_t blocks_below(const struct span_list *list, uint64_t addr)
 	return low;
 }
 
-int mpp_nodemap_node(const struct mpp_nodemap *map, uint64_t addr)
+int mpp_nodemap_range(const struct mpp_nodemap *map, uint64_t addr, uint64_t *last)
 {
+	const struct span_list *blocks = &map->blocks;
+	size_t below = blocks_below(blocks, addr);
+	uint64_t run_last = UINT64_MAX;
 	int found = -ENXIO;
 
-	if (!map->blocks.nr)
-		return zones_node(map, addr);
+	if (!blocks->nr)
+		found = zones_node(map, addr, &run_last);
+	else if (below < blocks->nr)
+		run_last = blocks->spans[below].start - 1;
 	/* Spans overlap only where one block has several nodes, so a few suffice. */
-	for (size_t i = blocks_below(&map->blocks, addr); i > 0; i--) {
-		const struct span *span = &map->blocks.spans[i - 1];
+	for (size_t i = below; i > 0; i--) {
+		const struct span *span = &blocks->spans[i - 1];
 
 		if (addr > span->last)
 			break;
-		if (found < 0)
-			found = span->node;
-		else
-			return zones_node(map, addr);
+		run_last = least(run_last, span->last);
+		if (found >= 0) {
+			found = zones_node(map, addr, &run_last);
+			break;
+		}
+		found = span->node;
 	}
+	if (last)
+		*last = run_last;
 	return found;
+}
+
+int mpp_nodemap_node(const struct mpp_nodemap *map, uint64_t addr)
+{
+	return mpp_nodemap_range(map, addr, NULL);
 }

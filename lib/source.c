@@ -15,6 +15,7 @@ void mpp_source_init(struct mpp_source *src, const struct mpp_source_ops *ops)
 	atomic_init(&src->cancelled, false);
 	src->cancel_fd = -1;
 	src->ops = ops;
+	src->inner = NULL;
 	src->error[0] = '\0';
 }
 
@@ -97,6 +98,8 @@ void mpp_source_cancel(struct mpp_source *src)
 	atomic_store(&src->cancelled, true);
 	if (src->cancel_fd >= 0 && write(src->cancel_fd, &one, sizeof(one)) < 0)
 		errno = saved_errno;	/* full, so already readable */
+	if (src->inner)
+		mpp_source_cancel(src->inner);
 }
 
 bool mpp_source_is_cancelled(const struct mpp_source *src)
