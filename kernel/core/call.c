@@ -21,8 +21,8 @@
  * mpp_permitted - whether the caller may use move_phys_pages at all
  *
  * Physical addresses make exploits of other flaws easier, and a namespace owns
- * no physical memory: only the initial user namespace counts.  Each door asks
- * this before it looks at any argument.
+ * no physical memory: only the initial user namespace counts.  To be asked
+ * before any argument is looked at.
  */
 bool mpp_permitted(void)
 {
@@ -429,7 +429,7 @@ void mpp_call_free(struct mpp_call *call)
 
 /**
  * mpp_core_call - move pages named by physical address
- * @args: from the door, unchecked but for the caller's right to be here
+ * @args: as the caller passed them; only the right to be here was checked
  *
  * May sleep.  See design notes in the files of the core, and the man page for
  * what each status means.

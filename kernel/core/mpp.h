@@ -10,9 +10,8 @@
  *	migrate.c	isolate, migrate per target node, learn what became of each
  *
  * items.c is the table of folios that a batch names, record.c remembers what the
- * call decided before, stat.c counts.
- * The core does not know through which door it was called, and names kernel
- * interfaces as Linux 7.3 does; mpp_env.h supplies them.
+ * call decided before, stat.c counts.  What they ask of the rest of the kernel
+ * comes through mpp_env.h.
  */
 #ifndef MPP_CORE_H
 #define MPP_CORE_H
@@ -74,7 +73,7 @@ enum mpp_outcome {
 enum mpp_mode { MPP_MODE_MOVE, MPP_MODE_DRY_RUN, MPP_MODE_QUERY, MPP_NR_MODES };
 
 /**
- * struct mpp_args - the arguments of one call, as the doors pass them
+ * struct mpp_args - the arguments of one call, as the caller passed them
  *
  * See include/uapi/linux/move_phys_pages.h for their meaning.
  */

@@ -133,7 +133,7 @@ static struct attribute *mpp_stat_attrs[] = {
 	NULL
 };
 
-/* Each door shows it in a directory of its own. */
+/* In /sys, where the way in to the core shows it. */
 const struct attribute_group mpp_stat_group = {
 	.attrs = mpp_stat_attrs,
 };

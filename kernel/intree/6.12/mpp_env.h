@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What move_phys_pages asks of the rest of the kernel, in one place.
+ */
+#ifndef MPP_ENV_H
+#define MPP_ENV_H
+
+#include <linux/atomic.h>
+#include <linux/bitops.h>
+#include <linux/capability.h>
+#include <linux/cpuset.h>
+#include <linux/gfp.h>
+#include <linux/hash.h>
+#include <linux/huge_mm.h>
+#include <linux/hugetlb.h>
+#include <linux/ioport.h>
+#include <linux/kobject.h>
+#include <linux/list.h>
+#include <linux/log2.h>
+#include <linux/memcontrol.h>
+#include <linux/memory_hotplug.h>
+#include <linux/mempolicy.h>
+#include <linux/migrate.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/mmzone.h>
+#include <linux/move_phys_pages.h>
+#include <linux/nodemask.h>
+#include <linux/pagemap.h>
+#include <linux/rmap.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/secretmem.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/sysfs.h>
+#include <linux/uaccess.h>
+#include <linux/vmstat.h>
+#include <linux/xarray.h>
+
+#include "../internal.h"
+
+/* A page of a driver that migrates it itself, such as a balloon's. */
+static inline bool page_has_movable_ops(struct page *page)
+{
+	return __PageMovable(page);
+}
+
+/* Keep those nodes of @mask that the cpuset of @memcg's cgroup allows. */
+static inline void mem_cgroup_node_filter_allowed(struct mem_cgroup *memcg, nodemask_t *mask)
+{
+	if (memcg)
+		cpuset_filter_nodes(memcg->css.cgroup, mask);
+}
+
+#endif /* MPP_ENV_H */
