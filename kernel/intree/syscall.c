@@ -8,7 +8,7 @@
 
 #include <asm/unistd.h>
 
-/* Set once the counters exist, which a program of the initramfs could precede. */
+/* Set once there are counters.  A program of the initramfs could come before. */
 static bool mpp_ready;
 
 SYSCALL_DEFINE6(move_phys_pages, unsigned long, nr_pages, const u64 __user *, pages,
@@ -28,7 +28,7 @@ SYSCALL_DEFINE6(move_phys_pages, unsigned long, nr_pages, const u64 __user *, pa
 		return -EPERM;
 	/* Pairs with the release in mpp_init(). */
 	if (!smp_load_acquire(&mpp_ready))
-		return -ENOSYS;
+		return -ENOMEM;
 	return mpp_core_call(&args);
 }
 
