@@ -5,6 +5,8 @@
  * The names of the functions must not be redirected in this file, so it sees
  * mpp_env.h as it is before its last section.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #define MPP_ENV_NO_NAMES
 #include "mpp_env.h"
 
