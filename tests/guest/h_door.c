@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The raw doors, without the library on purpose: what is tested here is the
- * kernel's side of the contract.
+ * kernel's side of the contract.  Only this file knows which door it is; tests
+ * of what one of them alone has ask for it with device() or syscall_number().
  */
 #include "harness.h"
 
@@ -20,18 +21,16 @@ static long syscall_nr = -1;
 static enum door door_search(void)
 {
 	const char *want = getenv("MPP_DOOR");
-	bool device = access(DEVICE, F_OK) == 0;
+	bool any = !want || !*want;
 
-	if (want && strcmp(want, "device") && strcmp(want, "syscall") && strcmp(want, "none"))
+	if (!any && strcmp(want, "device") && strcmp(want, "syscall") && strcmp(want, "none"))
 		FAIL("MPP_DOOR is '%s'; it can be device, syscall or none", want);
-	if (want && !strcmp(want, "none"))
-		return DOOR_NONE;
-	if (device && (!want || strcmp(want, "syscall")))
-		return DOOR_DEVICE;
-	if ((!want || strcmp(want, "device")) && exists(SYSFS_DIR "/syscall_nr")) {
+	if ((any || !strcmp(want, "syscall")) && exists(SYSFS_DIR "/syscall_nr")) {
 		syscall_nr = read_number(SYSFS_DIR "/syscall_nr");
 		return DOOR_SYSCALL;
 	}
+	if ((any || !strcmp(want, "device")) && exists(DEVICE))
+		return DOOR_DEVICE;
 	return DOOR_NONE;
 }
 
@@ -40,6 +39,12 @@ static enum door door(void)
 	if (door_found == DOOR_UNKNOWN)
 		door_found = door_search();
 	return door_found;
+}
+
+__attribute__((noreturn))
+static void skip_without_door(void)
+{
+	SKIP("no door: neither the system call nor " DEVICE);
 }
 
 bool door_present(void)
@@ -64,6 +69,28 @@ const char *door_stats_dir(void)
 	return door() == DOOR_SYSCALL ? SYSFS_DIR : "/sys/module/move_phys_pages/stats";
 }
 
+int device(const char *what)
+{
+	int fd;
+
+	if (door() == DOOR_NONE)
+		skip_without_door();
+	if (door() != DOOR_DEVICE)
+		SKIP("only the device has %s", what);
+	fd = door_open();
+	CHECK(fd >= 0, DEVICE ": %s", strerror(-fd));
+	return fd;
+}
+
+long syscall_number(const char *what)
+{
+	if (door() == DOOR_NONE)
+		skip_without_door();
+	if (door() != DOOR_SYSCALL)
+		SKIP("only the system call has %s", what);
+	return syscall_nr;
+}
+
 int door_open(void)
 {
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
@@ -71,8 +98,47 @@ int door_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static long mpp_device(unsigned long nr_pages, const uint64_t *pages, const int *nodes,
-		       int *status, int flags, uint64_t *new_pages)
+int door_hold(void)
+{
+	if (door() == DOOR_NONE)
+		skip_without_door();
+	return door() == DOOR_DEVICE ? device("") : -1;
+}
+
+bool door_takes(uint64_t value)
+{
+	return door() != DOOR_SYSCALL || (unsigned long)value == value;
+}
+
+/* An argument of the system call, which must not be cut to what fits. */
+static unsigned long argument(uint64_t value)
+{
+	CHECK(door_takes(value), "%#llx is no argument for this caller",
+	      (unsigned long long)value);
+	return (unsigned long)value;
+}
+
+int raw(int held, const struct mpp_move *move)
+{
+	long ret;
+
+	switch (door()) {
+	case DOOR_DEVICE:
+		ret = ioctl(held, MPP_IOC_MOVE, move);
+		break;
+	case DOOR_SYSCALL:
+		ret = syscall(syscall_nr, argument(move->nr_pages), argument(move->pages),
+			      argument(move->nodes), argument(move->status), (int)move->flags,
+			      argument(move->new_pages));
+		break;
+	default:
+		skip_without_door();
+	}
+	return ret < 0 ? -errno : (int)ret;
+}
+
+long mpp(unsigned long nr_pages, const uint64_t *pages, const int *nodes, int *status, int flags,
+	 uint64_t *new_pages)
 {
 	struct mpp_move move = {
 		.size = sizeof(move),
@@ -83,32 +149,17 @@ static long mpp_device(unsigned long nr_pages, const uint64_t *pages, const int 
 		.status = (uintptr_t)status,
 		.new_pages = (uintptr_t)new_pages,
 	};
-	int fd = door_open();
-	long ret;
+	int fd = -1, ret;
 
-	if (fd < 0)
-		return fd;
-	ret = ioctl(fd, MPP_IOC_MOVE, &move);
-	if (ret < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
-
-long mpp(unsigned long nr_pages, const uint64_t *pages, const int *nodes, int *status, int flags,
-	 uint64_t *new_pages)
-{
-	long ret;
-
-	switch (door()) {
-	case DOOR_DEVICE:
-		return mpp_device(nr_pages, pages, nodes, status, flags, new_pages);
-	case DOOR_SYSCALL:
-		ret = syscall(syscall_nr, nr_pages, pages, nodes, status, flags, new_pages);
-		return ret < 0 ? -errno : ret;
-	default:
-		SKIP("no door: neither " DEVICE " nor the system call");
+	if (door() == DOOR_DEVICE) {
+		fd = door_open();
+		if (fd < 0)
+			return fd;
 	}
+	ret = raw(fd, &move);
+	if (fd >= 0)
+		close(fd);
+	return ret;
 }
 
 const char *status_name(int status)

@@ -1,26 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "h_raw.h"
 
-#include <sys/ioctl.h>
-
-int device(void)
-{
-	int fd;
-
-	if (strcmp(door_name(), "device"))
-		SKIP("the device is not the door here");
-	fd = door_open();
-	CHECK(fd >= 0, "/dev/move_phys_pages: %s", strerror(-fd));
-	return fd;
-}
-
-int raw(int fd, const struct mpp_move *move)
-{
-	int ret = ioctl(fd, MPP_IOC_MOVE, move);
-
-	return ret < 0 ? -errno : ret;
-}
-
 struct mpp_move probe(unsigned int flags)
 {
 	return (struct mpp_move){ .size = sizeof(struct mpp_move), .flags = flags };

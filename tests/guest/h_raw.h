@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The device itself, for tests of its descriptor, its structure and its arrays. */
+/* Calls that name their arguments one by one, for tests of what each of them may be. */
 #ifndef MPP_TEST_RAW_H
 #define MPP_TEST_RAW_H
 
 #include "harness.h"
-
-/* The device, open; skips the test where another door is tested. */
-int device(void);
-
-/* The ioctl: what it returns, or -errno. */
-int raw(int fd, const struct mpp_move *move);
 
 /* Valid flags and nothing to do: the way to ask whether a call would be let in. */
 struct mpp_move probe(unsigned int flags);

@@ -378,8 +378,8 @@ static void usage(FILE *to)
 {
 	fprintf(to,
 		"usage: mpp-conformance [--list] [--times] [NAME-or-glob...]\n"
-		"MPP_DOOR=device|syscall|none chooses the door; by default the device where there is\n"
-		"one, else the system call.\n");
+		"MPP_DOOR=device|syscall|none chooses the door; by default the system call where the\n"
+		"kernel has it, else the device.\n");
 }
 
 int run_tests(int argc, char **argv)
@@ -421,6 +421,7 @@ int run_tests(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	kmsg_open();
 	movers_quiet();
+	printf("door: %s\n", door_name());
 	run_selected(argc, argv, timed, count);
 	movers_restore();
 	printf("%d passed, %d failed, %d skipped\n", count[VERDICT_NONE], count[VERDICT_FAIL],

@@ -137,8 +137,24 @@ const char *status_name(int status);	/* "node 1", "-ENOENT", "untouched" */
 
 bool door_present(void);
 const char *door_name(void);		/* "device", "syscall" or "none" */
-int door_open(void);			/* a new descriptor of the device; -errno, for callers tests */
 const char *door_stats_dir(void);
+bool door_takes(uint64_t value);	/* whether an argument of this value reaches the kernel */
+
+/*
+ * What only one door has, named for the skip through the other: the device, open,
+ * and the number of the system call.
+ */
+int device(const char *what);
+long syscall_number(const char *what);
+int door_open(void);			/* a new descriptor of the device, or -errno */
+
+/*
+ * What a caller holds from before it changes itself: a descriptor of the device;
+ * the system call needs none (-1).  raw() is the call with the arguments of a
+ * structure, through what is held: what it returns, or -errno.
+ */
+int door_hold(void);
+int raw(int held, const struct mpp_move *move);
 
 /*
  * The call itself, through whichever door there is: >= 0 or -errno.  Skips the

@@ -15,7 +15,7 @@
 
 #define MAX_SWEEPS	4
 #define REPORT_S	10
-#define ROUND_S		15	/* between two reloads of the module */
+#define ROUND_S		15	/* then the sweeps start anew, with the module loaded again */
 #define SILENT_S	90	/* a worker without a sign of life for this long is stuck */
 #define EXIT_SKIPPED	77
 #define MIN_MOVED	500	/* pages to each node, or the run proved nothing */
@@ -267,7 +267,7 @@ static int run_rounds(struct stress *s)
 	int err = 0;
 
 	while (!err && !interrupted && now_s() < end) {
-		time_t until = s->ko && now_s() + ROUND_S < end ? now_s() + ROUND_S : end;
+		time_t until = now_s() + ROUND_S < end ? now_s() + ROUND_S : end;
 		char why[256];
 
 		err = start_sweeps(s) ?: watch(s, begin, until);
@@ -469,6 +469,10 @@ int main(int argc, char **argv)
 		printf("skip stress: no door: neither the device nor the system call\n");
 		return EXIT_SKIPPED;
 	}
+	if (s.ko && strcmp(door_name(), "device")) {
+		fprintf(stderr, "nothing is loaded again: only the device has a module\n");
+		s.ko = NULL;
+	}
 	if (machine_read(&s.machine)) {
 		fprintf(stderr, "mpp-stress: /proc/iomem shows no System RAM\n");
 		return 1;
@@ -481,8 +485,9 @@ int main(int argc, char **argv)
 	if (err)
 		printf("not ok stress: %s\n", s.why);
 	else
-		printf("ok stress: %sseed %ju, %ld s, %ju calls, %ju pages moved, %u reloads\n",
-		       interrupted ? "interrupted, " : "", (uintmax_t)seed, (long)(now_s() - begin), (uintmax_t)s.done.calls,
-		       (uintmax_t)s.done.moved, s.reloads);
+		printf("ok stress: %s%s, seed %ju, %ld s, %ju calls, %ju pages moved, %u reloads\n",
+		       interrupted ? "interrupted, " : "", door_name(), (uintmax_t)seed,
+		       (long)(now_s() - begin), (uintmax_t)s.done.calls, (uintmax_t)s.done.moved,
+		       s.reloads);
 	return err ? 1 : 0;
 }
