@@ -403,6 +403,142 @@ struct mpp_filter_options {
 int mpp_filter_open(struct mpp_source *inner, const struct mpp_filter_options *options,
 		    struct mpp_source **src);
 
+/* Source: memory accesses sampled by the processor, through perf_event_open(2). */
+
+#define MPP_PERF_KERNEL	(1u << 0)	/* keep accesses by the kernel itself */
+#define MPP_PERF_CACHED	(1u << 1)	/* keep accesses that a cache answered */
+
+struct mpp_perf_options {
+	size_t size;		/* sizeof(struct mpp_perf_options) */
+	/*
+	 * What is sampled.  NULL or "auto": what this machine has, of "ibs" (AMD) and
+	 * "pebs" (Intel); "faults": first touches of pages, on any machine;
+	 * "PMU/TERM=VALUE,.../": any event of /sys/bus/event_source/devices.
+	 */
+	const char *event;
+	const char *cpus;	/* "0-3,8"; NULL for all */
+	pid_t pid;		/* this process and what it starts; 0 for whole CPUs */
+	unsigned int flags;	/* MPP_PERF_* */
+	uint64_t rate;		/* samples a second on each CPU; 0 for MPP_PERF_RATE */
+	uint64_t period;	/* instead of a rate: every so many events; 0 for a rate */
+	uint64_t duration_ns;	/* ends by itself after that; 0 for never */
+	size_t ring_bytes;	/* buffer for each CPU, a power of two; 0 for 512 KiB */
+};
+
+#define MPP_PERF_RATE	2000
+
+/*
+ * Records name the byte that was accessed, weigh as many events as the sample
+ * stands for, and have the time of the access.  They come CPU by CPU, so times of
+ * one read are not in order.  Reading waits for samples, and ends with the
+ * duration or with the process.  CPUs may go and come meanwhile.
+ *
+ * Opening fails with -ENODEV (this machine cannot), -EACCES or -EPERM (this caller
+ * may not), -EINVAL (options), -ESRCH (no such process) and what
+ * perf_event_open(2) tells; *@why, unless NULL, says it for a person (static text).
+ */
+int mpp_perf_open(const struct mpp_perf_options *options, const char **why,
+		  struct mpp_source **src);
+
+/*
+ * Source: what `perf script -F ...,phys_addr` prints.  The physical address is the
+ * last field, but for page sizes; a `time` is taken where there is one, and a
+ * `period` between `time` and `event`.  Bad lines are as those of mpp_text_open().
+ */
+int mpp_perf_script_open(const char *path, struct mpp_source **src);
+int mpp_perf_script_open_fd(int fd, const char *name, struct mpp_source **src);
+
+struct mpp_perf_stats {
+	size_t size;		/* sizeof(struct mpp_perf_stats), set by the caller */
+	uint64_t nr_samples;	/* that became records */
+	uint64_t nr_lost;	/* that the kernel had no room for */
+	uint64_t nr_no_address;	/* without a physical address: left out */
+	uint64_t nr_kernel;	/* accesses by the kernel: left out */
+	uint64_t nr_cached;	/* answered by a cache: left out */
+	uint64_t nr_throttled;	/* times the kernel stopped sampling to keep its limits */
+	uint64_t nr_unknown;	/* entries of the buffer that mean nothing here */
+	uint32_t nr_cpus;	/* sampled now */
+	uint32_t nr_cpu_changes; /* CPUs that went or came */
+};
+
+/* What became of the samples up to now.  -EINVAL: @src is none of the two above. */
+int mpp_perf_stats(const struct mpp_source *src, struct mpp_perf_stats *stats);
+/* The event that is sampled, as mpp_perf_open() would take it; NULL for other sources. */
+const char *mpp_perf_event_name(const struct mpp_source *src);
+
+/* Ranking: from single observations to the pages that are worth a move. */
+
+/*
+ * Counts heat per page in bounded memory, over records of any source.  A record's
+ * weight goes to the pages it covers in equal parts; a range stays one entry.
+ *
+ * When the table is full, a value is subtracted from all entries such that at
+ * least half of them vanish (the scheme of Misra and Gries, in batches).  So no
+ * page is ever ranked hotter than it was seen, and what an entry lacks is at most
+ * 2 / capacity of all weight, with ranges weighed per page; how much it is at most
+ * in fact is in the statistics, and 0 while everything fits.
+ *
+ * The same records in the same order give the same answer.  No input or output.
+ */
+struct mpp_rank;
+
+struct mpp_rank_options {
+	size_t size;		/* sizeof(struct mpp_rank_options) */
+	size_t memory_bytes;	/* never more than that; 0 for 64 MiB, at least 64 KiB */
+	uint64_t page_bytes;	/* granularity, a power of two; 0 for the base page */
+	uint64_t half_life_ns;	/* heat halves in this time; 0: it does not fade */
+};
+
+int mpp_rank_open(const struct mpp_rank_options *options, struct mpp_rank **rank);
+/* Frees it; always returns NULL. */
+struct mpp_rank *mpp_rank_free(struct mpp_rank *rank);
+/* Forgets all records. */
+void mpp_rank_clear(struct mpp_rank *rank);
+
+/*
+ * Counts records and returns how many: less than @nr when the next one makes no sense,
+ * with a range that is empty or ends beyond 64 bits, or a weight that is negative, no
+ * number or above 1e200.  A time of 0 stands for that of the newest record so far.
+ */
+size_t mpp_rank_add(struct mpp_rank *rank, size_t nr, const struct mpp_record *records);
+
+#define MPP_RANK_COLD	(1u << 0)	/* the coldest of the pages seen, not the hottest */
+
+struct mpp_rank_query {
+	size_t size;		/* sizeof(struct mpp_rank_query) */
+	unsigned int flags;	/* MPP_RANK_* */
+	uint32_t reserved;	/* 0 */
+	uint64_t top_bytes;	/* no more than that; 0 for no limit */
+	double min_heat;	/* only pages with at least that, as of the newest record */
+};
+
+/*
+ * Chooses pages: by heat, of equals the lowest addresses first.  Neighbours among
+ * them make one range.  Overlapping ranges add up.  -EINVAL: top_bytes is less than
+ * a page.
+ */
+int mpp_rank_select(struct mpp_rank *rank, const struct mpp_rank_query *query);
+/*
+ * The chosen ranges, those with the most heat per page first (the least, when cold):
+ * up to @nr_max; returns their number, 0 at the end.  The weight is that of all pages
+ * together, the time that of the newest record.  Nothing after mpp_rank_add().
+ */
+size_t mpp_rank_read(struct mpp_rank *rank, size_t nr_max, struct mpp_record *records);
+
+struct mpp_rank_stats {
+	size_t size;		/* sizeof(struct mpp_rank_stats), set by the caller */
+	size_t memory_bytes;	/* allocated, for good */
+	uint64_t capacity;	/* entries: pages, or distinct ranges */
+	uint64_t nr_entries;	/* in use */
+	uint64_t nr_records;
+	uint64_t nr_evicted;	/* entries that were dropped for room */
+	double weight;		/* of all records, per page, faded */
+	double max_error;	/* an entry's heat may be short by that much, never over */
+	uint64_t newest_ns;	/* the time up to which heat has faded; 0: none seen */
+};
+
+int mpp_rank_stats(const struct mpp_rank *rank, struct mpp_rank_stats *stats);
+
 /* Which node a physical address belongs to, by the machine's memory map. */
 
 struct mpp_nodemap;

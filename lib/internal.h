@@ -88,6 +88,25 @@ bool mpp_source_is_cancelled(const struct mpp_source *src);
 void mpp_source_set_error(struct mpp_source *src, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/*
+ * Sources that read lines.  The parser gets each line without its comment and outer
+ * blanks, and returns 0 and a record, 1 for a line that is fine but holds none, or
+ * -EBADMSG and *@why.
+ */
+typedef int mpp_line_parse(const char *text, size_t len, unsigned int flags, const char **why,
+			   struct mpp_record *record);
+
+#define MPP_LINES_HASH	(1u << 31)	/* # begins a comment only where the line begins */
+
+int mpp_lines_open(const char *path, mpp_line_parse *parse, unsigned int flags,
+		   struct mpp_source **src);
+int mpp_lines_open_fd(int fd, const char *name, mpp_line_parse *parse, unsigned int flags,
+		      struct mpp_source **src);
+/* NULL for a source that does not read lines. */
+mpp_line_parse *mpp_lines_parser(const struct mpp_source *src);
+/* Of such a source: lines that gave a record, and lines that gave 1. */
+void mpp_lines_counts(const struct mpp_source *src, uint64_t *nr_records, uint64_t *nr_passed_over);
+
 int mpp_pagemap_open_at(const char *proc, const struct mpp_pagemap_options *options,
 			struct mpp_source **src);
 int mpp_nodemap_open_at(const struct mpp_roots *roots, struct mpp_nodemap **map);

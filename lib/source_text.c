@@ -16,7 +16,9 @@
 struct text_source {
 	struct mpp_source base;
 	char *name;
+	mpp_line_parse *parse;
 	unsigned int flags;
+	uint64_t nr_records, nr_passed_over;
 	int fd;
 	bool owns_fd;
 	bool at_eof;
@@ -98,13 +100,14 @@ static int parse_line(struct text_source *text, const char *line, size_t len,
 		      struct mpp_record *record)
 {
 	const char *comment, *why;
+	int result;
 
 	if (len > LINE_MAX_BYTES)
 		return bad_line(text, line, len, "the line is longer than 4096 bytes");
 	if (memchr(line, '\0', len))
 		return bad_line(text, line, len, "a zero byte: this is not text");
 	comment = memchr(line, '#', len);
-	if (comment)
+	if (comment && (comment == line || !(text->flags & MPP_LINES_HASH)))
 		len = (size_t)(comment - line);
 	while (len && strchr(" \t\r", line[len - 1]))
 		len--;
@@ -114,9 +117,14 @@ static int parse_line(struct text_source *text, const char *line, size_t len,
 	}
 	if (!len)
 		return 0;
-	if (mpp_record_parse(line, len, text->flags, &why, record))
+	result = text->parse(line, len, text->flags, &why, record);
+	if (result < 0)
 		return bad_line(text, line, len, why);
-	return 1;
+	if (result == 0)
+		text->nr_records++;
+	else
+		text->nr_passed_over++;
+	return !result;
 }
 
 /*
@@ -185,19 +193,32 @@ static const struct mpp_source_ops text_ops = {
 	.free = text_free,
 };
 
-int mpp_text_open_fd(int fd, const char *name, unsigned int flags, struct mpp_source **src)
+mpp_line_parse *mpp_lines_parser(const struct mpp_source *src)
+{
+	return src->ops == &text_ops ? ((const struct text_source *)(const void *)src)->parse : NULL;
+}
+
+void mpp_lines_counts(const struct mpp_source *src, uint64_t *nr_records, uint64_t *nr_passed_over)
+{
+	const struct text_source *text = (const void *)src;
+
+	*nr_records = text->nr_records;
+	*nr_passed_over = text->nr_passed_over;
+}
+
+int mpp_lines_open_fd(int fd, const char *name, mpp_line_parse *parse, unsigned int flags,
+		      struct mpp_source **src)
 {
 	struct text_source *text;
 	int err;
 
-	if (flags & ~MPP_TEXT_PFN)
-		return -EINVAL;
 	text = malloc(sizeof(*text));
 	if (!text)
 		return -ENOMEM;
 	memset(text, 0, offsetof(struct text_source, buffer));
 	mpp_source_init(&text->base, &text_ops);
 	text->fd = fd;
+	text->parse = parse;
 	text->flags = flags;
 	text->name = strdup(name);
 	if (!text->name) {
@@ -217,7 +238,8 @@ err_free_text:
 	return err;
 }
 
-int mpp_text_open(const char *path, unsigned int flags, struct mpp_source **src)
+int mpp_lines_open(const char *path, mpp_line_parse *parse, unsigned int flags,
+		   struct mpp_source **src)
 {
 	struct mpp_source *new;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -225,7 +247,7 @@ int mpp_text_open(const char *path, unsigned int flags, struct mpp_source **src)
 
 	if (fd < 0)
 		return -errno;
-	err = mpp_text_open_fd(fd, path, flags, &new);
+	err = mpp_lines_open_fd(fd, path, parse, flags, &new);
 	if (err) {
 		close(fd);
 		return err;
@@ -233,4 +255,18 @@ int mpp_text_open(const char *path, unsigned int flags, struct mpp_source **src)
 	to_text(new)->owns_fd = true;
 	*src = new;
 	return 0;
+}
+
+int mpp_text_open_fd(int fd, const char *name, unsigned int flags, struct mpp_source **src)
+{
+	if (flags & ~MPP_TEXT_PFN)
+		return -EINVAL;
+	return mpp_lines_open_fd(fd, name, mpp_record_parse, flags, src);
+}
+
+int mpp_text_open(const char *path, unsigned int flags, struct mpp_source **src)
+{
+	if (flags & ~MPP_TEXT_PFN)
+		return -EINVAL;
+	return mpp_lines_open(path, mpp_record_parse, flags, src);
 }
