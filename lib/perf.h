@@ -81,6 +81,42 @@ uint64_t mpp_perf_sample_type(bool has_data_src);
 size_t mpp_perf_decode(struct mpp_perf_decoder *decoder, struct mpp_perf_ring *ring,
 		       size_t nr_max, struct mpp_record *records);
 
+/* ---- perf_cpu.c: what samples one CPU ---- */
+
+struct perf_event_mmap_page;
+
+struct mpp_perf_sampling {
+	const struct mpp_roots *roots;
+	struct mpp_perf_options options;	/* with the defaults filled in */
+};
+
+struct mpp_perf_cpu {
+	unsigned int nr;
+	const struct mpp_perf_event *event;
+	/* The rest is for mpp_perf_cpu_open(). */
+	int *fds;		/* one, or one for each thread; leaders of groups too */
+	size_t nr_fds;
+	int ring_fd;		/* that of them which has the ring */
+	struct perf_event_mmap_page *page;
+	uint64_t nr_lost_told;	/* by records in the ring */
+};
+
+/* -ENOBUFS: more than this user may lock; the rest is perf_event_open(2)'s. */
+int mpp_perf_cpu_open(const struct mpp_perf_sampling *how, struct mpp_perf_cpu *cpu);
+void mpp_perf_cpu_close(const struct mpp_perf_sampling *how, struct mpp_perf_cpu *cpu);
+/* As mpp_perf_decode(). */
+size_t mpp_perf_cpu_read(struct mpp_perf_cpu *cpu, struct mpp_perf_decoder *decoder,
+			 size_t nr_max, struct mpp_record *records);
+bool mpp_perf_cpu_ready(const struct mpp_perf_cpu *cpu);
+/*
+ * The kernel tells losses in the ring, once there is room again.  This is what it has
+ * not told yet.
+ */
+uint64_t mpp_perf_cpu_untold(const struct mpp_perf_cpu *cpu);
+/* What the kernel's bare -EINVAL means, found out by trying; static text. */
+const char *mpp_perf_cpu_explain(const struct mpp_perf_sampling *how,
+				 const struct mpp_perf_event *event, unsigned int cpu);
+
 /* ---- source_perf.c, perf_script.c ---- */
 
 int mpp_perf_open_at(const struct mpp_roots *roots, const struct mpp_perf_options *options,

@@ -3,16 +3,12 @@
  * Memory accesses sampled by the kernel's perf events: one ring buffer for each CPU,
  * looked at in turn.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,21 +24,9 @@
 #define TICK_MS		20
 #define HOTPLUG_NS	UINT64_C(1000000000)
 
-/* What samples one CPU. */
-struct cpu {
-	unsigned int nr;
-	const struct mpp_perf_event *event;
-	int *fds;		/* one, or one for each thread; leaders of groups too */
-	size_t nr_fds;
-	int ring_fd;		/* that of them which has the ring; -1 for none */
-	struct perf_event_mmap_page *page;
-	uint64_t nr_lost_told;	/* by records in the ring */
-};
-
 struct perf_source {
 	struct mpp_source base;
-	const struct mpp_roots *roots;
-	struct mpp_perf_options options;
+	struct mpp_perf_sampling how;
 	struct mpp_cpus wanted;
 	struct mpp_perf_event events[MPP_PERF_EVENTS_MAX];
 	int nr_events;
@@ -51,7 +35,7 @@ struct perf_source {
 	uint64_t end_ns;	/* 0 for none */
 	uint64_t hotplug_ns;	/* of the last look */
 	struct mpp_cpus online;
-	struct cpu *cpus;
+	struct mpp_perf_cpu *cpus;
 	size_t nr_cpus, next;	/* @next: the ring to look at first */
 	uint32_t nr_cpu_changes;
 	struct mpp_perf_decoder decoder;
@@ -70,155 +54,6 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-/* ---- Opening events ---- */
-
-static void fill_attr(const struct perf_source *perf, const struct mpp_perf_event *event,
-		      struct perf_event_attr *attr)
-{
-	*attr = (struct perf_event_attr) {
-		.size = sizeof(*attr),
-		.type = event->type,
-		.config = event->config[0],
-		.config1 = event->config[1],
-		.config2 = event->config[2],
-		.sample_type = mpp_perf_sample_type(event->has_data_src),
-		.read_format = PERF_FORMAT_LOST,
-		.precise_ip = event->precise & 3,
-		.exclude_kernel = event->can_exclude && !(perf->options.flags & MPP_PERF_KERNEL),
-		.inherit = perf->options.pid > 0,
-		.use_clockid = 1,
-		.clockid = CLOCK_MONOTONIC,
-		/* Nobody sleeps on the rings: no wake-ups. */
-		.watermark = 1,
-		.wakeup_watermark = (uint32_t)perf->options.ring_bytes,
-	};
-	if (perf->options.period) {
-		attr->sample_period = perf->options.period;
-	} else {
-		attr->freq = 1;
-		attr->sample_freq = perf->options.rate;
-	}
-}
-
-static int open_event(struct perf_event_attr *attr, pid_t tid, unsigned int cpu, int group_fd)
-{
-	long fd = syscall(SYS_perf_event_open, attr, tid, (int)cpu, group_fd,
-			  PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-static int keep_fd(struct cpu *cpu, int fd)
-{
-	int *fds = reallocarray(cpu->fds, cpu->nr_fds + 1, sizeof(*fds));
-
-	if (!fds) {
-		close(fd);
-		return -ENOMEM;
-	}
-	cpu->fds = fds;
-	fds[cpu->nr_fds++] = fd;
-	return 0;
-}
-
-static int map_ring(const struct perf_source *perf, struct cpu *cpu, int fd)
-{
-	size_t len = perf->options.ring_bytes + (size_t)sysconf(_SC_PAGESIZE);
-	void *page = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	if (page == MAP_FAILED)
-		return errno == EPERM ? -ENOBUFS : -errno;
-	cpu->page = page;
-	cpu->ring_fd = fd;
-	return 0;
-}
-
-/* Samples @tid (-1: everything) on the CPU. */
-static int open_on_cpu(const struct perf_source *perf, struct cpu *cpu, pid_t tid)
-{
-	const struct mpp_perf_event *event = cpu->event;
-	struct perf_event_attr attr;
-	int group_fd = -1, fd, err;
-
-	fill_attr(perf, event, &attr);
-	if (event->has_aux) {
-		/* Only counted: an auxiliary event that samples is refused. */
-		struct perf_event_attr aux = {
-			.size = sizeof(aux),
-			.type = event->type,
-			.config = event->aux_config[0],
-			.config1 = event->aux_config[1],
-			.config2 = event->aux_config[2],
-			.exclude_kernel = attr.exclude_kernel,
-			.inherit = attr.inherit,
-		};
-
-		group_fd = open_event(&aux, tid, cpu->nr, -1);
-		if (group_fd < 0)
-			return group_fd;
-		err = keep_fd(cpu, group_fd);
-		if (err)
-			return err;
-	}
-	fd = open_event(&attr, tid, cpu->nr, group_fd);
-	if (fd < 0)
-		return fd;
-	err = keep_fd(cpu, fd);
-	if (err)
-		return err;
-	if (!cpu->page)
-		return map_ring(perf, cpu, fd);
-	return ioctl(fd, PERF_EVENT_IOC_SET_OUTPUT, cpu->ring_fd) ? -errno : 0;
-}
-
-static int open_threads(const struct perf_source *perf, struct cpu *cpu)
-{
-	char path[PATH_MAX];
-	struct dirent *entry;
-	DIR *dir;
-	int err = 0;
-
-	snprintf(path, sizeof(path), "%s/%d/task", perf->roots->proc, (int)perf->options.pid);
-	dir = opendir(path);
-	if (!dir)
-		return errno == ENOENT ? -ESRCH : -errno;
-	while (!err && (entry = readdir(dir))) {
-		pid_t tid = (pid_t)strtol(entry->d_name, NULL, 10);
-
-		if (tid <= 0)
-			continue;
-		err = open_on_cpu(perf, cpu, tid);
-		/* It has ended since. */
-		if (err == -ESRCH)
-			err = 0;
-	}
-	closedir(dir);
-	return err ? err : cpu->page ? 0 : -ESRCH;
-}
-
-/*
- * The kernel tells losses in the ring, once there is room again.  This is what it has
- * not told yet.
- */
-static uint64_t untold_losses(const struct cpu *cpu)
-{
-	uint64_t counts[2];	/* of PERF_FORMAT_LOST: events, losses */
-
-	if (cpu->ring_fd < 0 || read(cpu->ring_fd, counts, sizeof(counts)) != sizeof(counts))
-		return 0;
-	return counts[1] > cpu->nr_lost_told ? counts[1] - cpu->nr_lost_told : 0;
-}
-
-static void close_cpu(struct perf_source *perf, struct cpu *cpu)
-{
-	perf->decoder.stats.nr_lost += untold_losses(cpu);
-	if (cpu->page)
-		munmap(cpu->page, perf->options.ring_bytes + (size_t)sysconf(_SC_PAGESIZE));
-	for (size_t i = 0; i < cpu->nr_fds; i++)
-		close(cpu->fds[i]);
-	free(cpu->fds);
-}
-
 static const struct mpp_perf_event *event_of_cpu(const struct perf_source *perf, unsigned int cpu)
 {
 	for (int i = 0; i < perf->nr_events; i++)
@@ -230,8 +65,8 @@ static const struct mpp_perf_event *event_of_cpu(const struct perf_source *perf,
 /* 0 also where there is nothing to sample on this CPU. */
 static int add_cpu(struct perf_source *perf, unsigned int nr)
 {
-	struct cpu cpu = { .nr = nr, .ring_fd = -1, .event = event_of_cpu(perf, nr) };
-	struct cpu *cpus;
+	struct mpp_perf_cpu cpu = { .nr = nr, .event = event_of_cpu(perf, nr) };
+	struct mpp_perf_cpu *cpus;
 	int err;
 
 	if (!cpu.event)
@@ -240,21 +75,18 @@ static int add_cpu(struct perf_source *perf, unsigned int nr)
 	if (!cpus)
 		return -ENOMEM;
 	perf->cpus = cpus;
-	err = perf->options.pid ? open_threads(perf, &cpu) : open_on_cpu(perf, &cpu, -1);
-	if (err) {
-		close_cpu(perf, &cpu);
-		/* It went offline since we looked. */
-		return err == -ENODEV ? 0 : err;
-	}
-	cpus[perf->nr_cpus++] = cpu;
-	return 0;
+	err = mpp_perf_cpu_open(&perf->how, &cpu);
+	if (!err)
+		cpus[perf->nr_cpus++] = cpu;
+	/* It may have gone offline since we looked. */
+	return err == -ENODEV ? 0 : err;
 }
 
 static int read_online(const struct perf_source *perf, struct mpp_cpus *online)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/devices/system/cpu/online", perf->roots->sys);
+	snprintf(path, sizeof(path), "%s/devices/system/cpu/online", perf->how.roots->sys);
 	return mpp_cpus_read(path, online);
 }
 
@@ -273,27 +105,6 @@ static int open_cpus(struct perf_source *perf)
 
 /* ---- Reading ---- */
 
-static size_t drain_cpu(struct perf_source *perf, struct cpu *cpu, size_t nr_max,
-			struct mpp_record *records)
-{
-	const uint64_t nr_lost = perf->decoder.stats.nr_lost;
-	struct mpp_perf_ring ring = {
-		.data = (const unsigned char *)cpu->page + cpu->page->data_offset,
-		.size = cpu->page->data_size,
-		/* Pairs with the kernel's barrier between the records and the head. */
-		.head = __atomic_load_n(&cpu->page->data_head, __ATOMIC_ACQUIRE),
-		.tail = cpu->page->data_tail,
-	};
-	size_t nr;
-
-	perf->decoder.has_data_src = cpu->event->has_data_src;
-	nr = mpp_perf_decode(&perf->decoder, &ring, nr_max, records);
-	/* The kernel may write there as soon as it sees this. */
-	__atomic_store_n(&cpu->page->data_tail, ring.tail, __ATOMIC_RELEASE);
-	cpu->nr_lost_told += perf->decoder.stats.nr_lost - nr_lost;
-	return nr;
-}
-
 static size_t drain(struct perf_source *perf, size_t nr_max, struct mpp_record *records)
 {
 	size_t nr = 0;
@@ -301,7 +112,8 @@ static size_t drain(struct perf_source *perf, size_t nr_max, struct mpp_record *
 	for (size_t i = 0; i < perf->nr_cpus && nr < nr_max; i++) {
 		if (perf->next >= perf->nr_cpus)
 			perf->next = 0;
-		nr += drain_cpu(perf, &perf->cpus[perf->next], nr_max - nr, records + nr);
+		nr += mpp_perf_cpu_read(&perf->cpus[perf->next], &perf->decoder, nr_max - nr,
+					records + nr);
 		/* A busy CPU does not keep the others from being read. */
 		if (nr < nr_max)
 			perf->next++;
@@ -323,7 +135,8 @@ static int follow_hotplug(struct perf_source *perf)
 	for (size_t i = perf->nr_cpus; i-- > 0;) {
 		if (mpp_cpus_has(&online, perf->cpus[i].nr))
 			continue;
-		close_cpu(perf, &perf->cpus[i]);
+		perf->decoder.stats.nr_lost += mpp_perf_cpu_untold(&perf->cpus[i]);
+		mpp_perf_cpu_close(&perf->how, &perf->cpus[i]);
 		perf->cpus[i] = perf->cpus[--perf->nr_cpus];
 		perf->nr_cpu_changes++;
 	}
@@ -387,12 +200,9 @@ static int perf_ready(struct mpp_source *src)
 {
 	struct perf_source *perf = to_perf(src);
 
-	for (size_t i = 0; i < perf->nr_cpus; i++) {
-		const struct perf_event_mmap_page *page = perf->cpus[i].page;
-
-		if (__atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE) != page->data_tail)
+	for (size_t i = 0; i < perf->nr_cpus; i++)
+		if (mpp_perf_cpu_ready(&perf->cpus[i]))
 			return 1;
-	}
 	return perf->ending;
 }
 
@@ -401,7 +211,7 @@ static void perf_free(struct mpp_source *src)
 	struct perf_source *perf = to_perf(src);
 
 	for (size_t i = 0; i < perf->nr_cpus; i++)
-		close_cpu(perf, &perf->cpus[i]);
+		mpp_perf_cpu_close(&perf->how, &perf->cpus[i]);
 	free(perf->cpus);
 	if (perf->pidfd >= 0)
 		close(perf->pidfd);
@@ -454,26 +264,20 @@ static int check_options(const struct mpp_roots *roots, struct mpp_perf_options 
 	return 0;
 }
 
-/* The kernel's -EINVAL tells nothing: find out what it did not like. */
-static const char *explain_invalid(const struct perf_source *perf)
+static unsigned int first_cpu(const struct perf_source *perf)
 {
-	struct perf_event_attr attr;
-	int fd;
+	unsigned int cpu = 0;
 
-	fill_attr(perf, &perf->events[0], &attr);
-	attr.sample_type &= ~(uint64_t)PERF_SAMPLE_PHYS_ADDR;
-	fd = open_event(&attr, perf->options.pid ? perf->options.pid : -1,
-			(unsigned int)__builtin_ctzll(perf->online.bits[0] | 1ull << 63), -1);
-	if (fd < 0)
-		return "the kernel refuses this event with these options";
-	close(fd);
-	return "this kernel gives no physical addresses with samples (before Linux 4.14)";
+	while (cpu < MPP_CPUS_MAX - 1 && !(mpp_cpus_has(&perf->online, cpu) &&
+					   mpp_cpus_has(&perf->wanted, cpu)))
+		cpu++;
+	return cpu;
 }
 
 static int start(struct perf_source *perf, const char **why)
 {
-	struct mpp_perf_options *options = &perf->options;
-	int err = check_options(perf->roots, options, why);
+	struct mpp_perf_options *options = &perf->how.options;
+	int err = check_options(perf->how.roots, options, why);
 
 	if (err)
 		return err;
@@ -481,7 +285,7 @@ static int start(struct perf_source *perf, const char **why)
 	memset(&perf->wanted, 0xff, sizeof(perf->wanted));
 	if (options->cpus && mpp_cpus_parse(options->cpus, &perf->wanted))
 		return -EINVAL;
-	err = mpp_perf_select(perf->roots, options->event, options->flags, why, perf->events);
+	err = mpp_perf_select(perf->how.roots, options->event, options->flags, why, perf->events);
 	if (err < 0)
 		return err;
 	perf->nr_events = err;
@@ -494,9 +298,9 @@ static int start(struct perf_source *perf, const char **why)
 		return -EPERM;
 	}
 	if (err == -EINVAL)
-		*why = explain_invalid(perf);
+		*why = mpp_perf_cpu_explain(&perf->how, &perf->events[0], first_cpu(perf));
 	else if (err)
-		*why = mpp_perf_explain(perf->roots, err, has_capability(CAP_PERFMON) ||
+		*why = mpp_perf_explain(perf->how.roots, err, has_capability(CAP_PERFMON) ||
 					has_capability(CAP_SYS_ADMIN));
 	if (!err && options->duration_ns)
 		perf->end_ns = now_ns() + options->duration_ns;
@@ -521,8 +325,8 @@ int mpp_perf_open_at(const struct mpp_roots *roots, const struct mpp_perf_option
 		return -ENOMEM;
 	}
 	mpp_source_init(&perf->base, &perf_ops);
-	perf->roots = roots;
-	perf->options = *options;
+	perf->how.roots = roots;
+	perf->how.options = *options;
 	perf->pidfd = -1;
 	perf->decoder.flags = options->flags;
 	err = mpp_source_init_cancel(&perf->base);
@@ -551,7 +355,7 @@ int mpp_perf_stats(const struct mpp_source *src, struct mpp_perf_stats *stats)
 		now.nr_cpus = (uint32_t)perf->nr_cpus;
 		now.nr_cpu_changes = perf->nr_cpu_changes;
 		for (size_t i = 0; i < perf->nr_cpus; i++)
-			now.nr_lost += untold_losses(&perf->cpus[i]);
+			now.nr_lost += mpp_perf_cpu_untold(&perf->cpus[i]);
 	} else if (mpp_lines_parser(src) == mpp_perf_script_parse) {
 		mpp_lines_counts(src, &now.nr_samples, &now.nr_no_address);
 	} else {

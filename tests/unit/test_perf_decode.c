@@ -19,7 +19,9 @@ static struct mpp_record records[NR_MAX];
 static void reset(uint64_t pos)
 {
 	memset(data, 0xa5, sizeof(data));
-	ring = (struct mpp_perf_ring) { .data = data, .size = RING_BYTES, .head = pos, .tail = pos };
+	ring = (struct mpp_perf_ring) {
+		.data = data, .size = RING_BYTES, .head = pos, .tail = pos,
+	};
 	decoder = (struct mpp_perf_decoder) { 0 };
 	memset(records, 0, sizeof(records));
 }
@@ -252,7 +254,7 @@ static void leaves_out_what_caches_answered(void)
 		{ 0, false },
 		{ LVL(HIT) | LVL(L1) | NUM(L1), true },
 		{ LVL(HIT) | LVL(L2), true },
-		{ LVL(HIT) | LVL(L3) | LVL(REM_CCE1) | NUM(ANY_CACHE), true },	/* AMD, near */
+		{ LVL(HIT) | LVL(L3) | LVL(REM_CCE1) | NUM(ANY_CACHE), true }, /* AMD */
 		{ LVL(HIT) | LVL(REM_CCE2) | NUM(ANY_CACHE), false },	/* another socket's */
 		{ LVL(MISS) | LVL(L3), false },
 		{ LVL(HIT) | LVL(LFB), false },
