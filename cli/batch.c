@@ -23,22 +23,25 @@ static void start_record(struct feed *feed, unsigned int shift)
  * After the first call that names any page of a huge page, its old addresses
  * name nothing: so a batch ends between huge pages, not inside one.
  */
-static bool is_full(const struct batch *batch, uint64_t next_page, unsigned int shift)
+static bool is_full(const struct batch *batch, size_t nr_max, uint64_t next_page,
+		    unsigned int shift)
 {
 	uint64_t last_page;
 
-	if (batch->nr < BATCH_PAGES)
+	if (batch->nr < nr_max)
 		return false;
-	if (batch->nr == BATCH_MAX)
+	if (batch->nr >= nr_max + BATCH_SLACK)
 		return true;
 	last_page = batch->pages[batch->nr - 1] >> shift;
 	return last_page / BATCH_SLACK != next_page / BATCH_SLACK;
 }
 
 /* Adds the pages of the current record; false when the batch is full before its end. */
-static bool take_record(struct feed *feed, struct batch *batch, unsigned int shift)
+static bool take_record(struct feed *feed, size_t nr_max, struct batch *batch,
+			unsigned int shift)
 {
-	while (!is_full(batch, feed->next_page, shift)) {
+	while (!is_full(batch, nr_max, feed->next_page, shift)) {
+		batch->nodes[batch->nr] = feed->nodes[feed->pos];
 		batch->pages[batch->nr++] = feed->next_page << shift;
 		if (feed->next_page++ == feed->last_page) {
 			feed->in_record = false;
@@ -49,19 +52,21 @@ static bool take_record(struct feed *feed, struct batch *batch, unsigned int shi
 	return false;
 }
 
-int batch_fill(struct input *in, struct batch *batch)
+int batch_fill(struct input *in, size_t nr_max, struct batch *batch)
 {
 	struct feed *feed = input_feed(in);
 	unsigned int shift = page_shift();
 	int nr;
 
 	batch->nr = 0;
+	if (nr_max > BATCH_PAGES)
+		nr_max = BATCH_PAGES;
 	while (feed->end == 1) {
 		if (feed->pos == feed->nr) {
 			/* What is there must not wait for what may come. */
 			if (batch->nr && !input_ready(in))
 				return 1;
-			nr = input_read(in, ARRAY_SIZE(feed->records), feed->records);
+			nr = input_read(in, ARRAY_SIZE(feed->records), feed->records, feed->nodes);
 			if (nr <= 0) {
 				feed->end = nr;
 				break;
@@ -71,7 +76,7 @@ int batch_fill(struct input *in, struct batch *batch)
 		}
 		if (!feed->in_record)
 			start_record(feed, shift);
-		if (!take_record(feed, batch, shift))
+		if (!take_record(feed, nr_max, batch, shift))
 			return 1;
 	}
 	return feed->end;

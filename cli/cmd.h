@@ -37,6 +37,8 @@ struct command {
 	X(where)	\
 	/* sources */	\
 	X(pagemap)	\
+	X(idle)		\
+	X(zones)	\
 	/* the machine */ \
 	X(info)
 
@@ -46,6 +48,8 @@ COMMANDS(DECLARE_COMMAND)
 /* message.c: to stderr, with the command's name in front. */
 void message_set_command(const char *name);
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same with "warning: " in front. */
+void warn_about(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Complains, points to --help, and returns EXIT_USAGE. */
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* For getopt_long()'s '?' and ':': names the offending argument. */
@@ -75,7 +79,9 @@ void nodes_free(struct bitmask *nodes);
 bool node_parse_target(const char *option, const char *text, int *node);
 
 /* door.c: complains with the way out when no door opens. */
-bool door_open(struct mpp_ctx **ctx);
+bool door_open(enum mpp_door door, struct mpp_ctx **ctx);
+/* The door of this name; EXIT_USAGE after a complaint. */
+int door_parse(const char *text, enum mpp_door *door);
 /* What keeps a door shut, in a few words, and what helps (may be ""). */
 void door_explain(enum mpp_door door, int err, const char **why, const char **remedy);
 bool has_sys_admin(void);
@@ -91,13 +97,22 @@ void interrupt_cancels(struct mpp_source *src);
 struct input;
 /* Checks every argument before the first is used; complains and returns NULL. */
 struct input *input_open(int nr_args, char **args, unsigned int text_flags, bool strict);
+/* The same for a file that `move --undo-file` has written. */
+struct input *input_open_undo(const char *path, bool strict);
 void input_close(struct input *in);
+/* How much of the input is read, from 0 to 1; negative where that is not known. */
+double input_part_done(const struct input *in);
 /* Bad lines so far; each was complained about. */
 uint64_t input_nr_bad(const struct input *in);
 
 /* stream.c: a source's records on standard output. */
 struct stream {
 	bool json;		/* an object per line instead of movephys-records(5) */
+	/* NULL to print it, or what else to do with record @index of the last read. */
+	void (*take)(struct stream *stream, struct mpp_source *src, size_t index,
+		     const struct mpp_record *record);
+	/* Whether reading goes on after this error; told, it then is not a failure. */
+	bool (*forgives)(int err);
 	uint64_t nr_records, nr_bytes;
 	uint64_t nr_bad;	/* bad records so far; each was complained about */
 };
@@ -115,6 +130,52 @@ void stream_record(struct stream *stream, const struct mpp_record *record, const
  */
 int stream_source(struct stream *stream, struct mpp_source *src);
 
+/* filters.c: the options that every source shares. */
+struct filters {
+	struct bitmask *nodes;
+	struct mpp_record *ranges;
+	size_t nr_ranges;
+	uint64_t kinds;
+	uint64_t cgroup_ino;
+	bool mapped;
+	uint64_t mapped_min, mapped_max;
+};
+
+enum {
+	OPT_WITHIN = 512,	/* above each command's own */
+	OPT_KIND,
+	OPT_CHARGED,
+	OPT_MAPPED,
+};
+
+#define FILTER_OPTIONS \
+	{ "node", required_argument, NULL, 'N' },		\
+	{ "within", required_argument, NULL, OPT_WITHIN },	\
+	{ "kind", required_argument, NULL, OPT_KIND },		\
+	{ "charged", required_argument, NULL, OPT_CHARGED },	\
+	{ "mapped", required_argument, NULL, OPT_MAPPED }
+
+#define FILTER_HELP \
+"  -N, --node NODES     only on these nodes (0, 0-2, 1,3, !0, all)\n"			\
+"      --within RANGE   only in this range of physical addresses; repeatable\n"		\
+"      --kind KINDS     only pages of these kinds: anon, anon-large, ksm, file, shmem,\n"	\
+"                       cache-large, hugetlb, free, slab, pgtable, zero, poison,\n"	\
+"                       kernel; or user, cache; with commas between\n"			\
+"      --charged CGROUP only pages charged to this memory cgroup (a folder)\n"		\
+"      --mapped N       only frames mapped N times; or N-M, or N- for N and more\n"
+
+bool filters_has(int opt);
+/* For the options above: EXIT_DONE, or EXIT_USAGE after a complaint. */
+int filters_take(int opt, struct filters *filters);
+/* The nodes asked for as an array, NULL and 0 for all; the caller frees it. */
+int *filters_nodes(const struct filters *filters, size_t *nr);
+/*
+ * Puts a filter before *@src when one is needed.  EXIT_DONE, or EXIT_USAGE after a
+ * complaint, and then the source has been given up.
+ */
+int filters_apply(const struct filters *filters, struct mpp_source **src);
+void filters_free(struct filters *filters);
+
 /* batch.c: from ranges to arrays of pages. */
 #define BATCH_PAGES	4096
 #define BATCH_SLACK	512	/* so that a huge page is never cut in two */
@@ -123,14 +184,16 @@ int stream_source(struct stream *stream, struct mpp_source *src);
 struct batch {
 	size_t nr;
 	uint64_t pages[BATCH_MAX];
+	int nodes[BATCH_MAX];	/* that the input asks for; -1 for none */
 };
 
 /*
- * Fills @batch with pages until it is full or the input would wait.  1: go on
+ * Fills @batch with up to @nr_max pages (and what completes a huge page), until it
+ * is full or the input would wait.  1: go on
  * with what is there and come back; 0: these are the last; negative: give up
  * (the reason was told), @batch holds what came before.
  */
-int batch_fill(struct input *in, struct batch *batch);
+int batch_fill(struct input *in, size_t nr_max, struct batch *batch);
 
 /* tally.c: pages counted by outcome. */
 enum outcome {
@@ -161,7 +224,7 @@ struct tally {
 const char *outcome_name(enum outcome outcome);
 void tally_outcome(struct tally *tally, enum outcome outcome);
 void tally_error(struct tally *tally, int status);
-void tally_pair(struct tally *tally, int from, int to);
+void tally_pair(struct tally *tally, int from, int to, uint64_t nr_pages);
 uint64_t tally_kind(const struct tally *tally, enum mpp_status_kind kind);
 /* A line per error, with what helps against it when @with_hints. */
 void tally_print_errors(const struct tally *tally, bool with_hints);
@@ -175,7 +238,8 @@ struct json_object *json_decimal(double value);
 void json_print(struct json_object *object, bool pretty);
 
 /* progress.c: on standard error, when that is a terminal. */
-void progress_show(const struct tally *tally);
+/* @part_done: from 0 to 1, negative where that is not known. */
+void progress_show(const struct tally *tally, double part_done);
 void progress_clear(void);
 
 uint64_t clock_ns(void);

@@ -12,32 +12,35 @@
 #include "cmd.h"
 
 static const char help[] =
-"usage: movephys pagemap --pid PID [OPTIONS]\n"
+"usage: movephys pagemap --pid PID[,PID...]|--cgroup CGROUP [OPTIONS]\n"
 "\n"
-"Prints the physical addresses of a process's present pages, as 0xADDR+SIZE lines\n"
-"that `movephys move` and `movephys where` read. Neighbouring pages share a line.\n"
-"Needs CAP_SYS_ADMIN, but neither the module nor a patched kernel.\n"
+"Prints the physical addresses of the present pages of processes, as 0xADDR+SIZE\n"
+"lines that `movephys move` and `movephys where` read.  Neighbouring pages share a\n"
+"line.  Needs CAP_SYS_ADMIN, but neither the module nor a patched kernel.\n"
 "\n"
-"  -P, --pid PID      the process\n"
-"  -r, --range RANGE  only these virtual addresses: 0xSTART-0xEND or 0xSTART+SIZE\n"
-"  -N, --node NODES   only pages on these nodes (0, 0-2, 1,3, all)\n"
-"      --per-page     a line for each page\n"
-"  -v, --va           add the virtual address as a comment: # va=0x...\n"
-"  -S, --summary      pages per node instead of addresses\n"
-"  -j, --json         as JSON: one object per line, or one for --summary\n"
+"  -P, --pid PIDS       these processes; repeatable\n"
+"      --cgroup CGROUP  the processes of this cgroup (a folder) and those below it\n"
+"  -r, --range RANGE    only these virtual addresses: 0xSTART-0xEND or 0xSTART+SIZE\n"
+FILTER_HELP
+"      --per-page       a line for each page\n"
+"  -v, --va             add the virtual address as a comment: # va=0x...\n"
+"  -S, --summary        pages per node instead of addresses\n"
+"  -j, --json           as JSON: one object per line, or one for --summary\n"
 "\n"
 "examples:\n"
 "  movephys pagemap --pid 1234 --summary\n"
 "  movephys pagemap --pid 1234 --node 1 | movephys move --to 0 -\n"
+"  movephys pagemap --cgroup /sys/fs/cgroup/web --kind anon-large --mapped 1\n"
 "  movephys pagemap --pid 1234 --range 0x7f5500000000+16M --va\n";
 
-#define READ_RECORDS	1024
-
 struct pagemap {
-	pid_t pid;
+	struct stream stream;	/* first: what takes a record gets it */
+	struct filters filters;
+	pid_t *pids;
+	size_t nr_pids;
+	const char *cgroup;
 	uint64_t va_start, va_end;
-	struct bitmask *nodes;
-	bool per_page, va, summary, json;
+	bool per_page, va, summary;
 	struct mpp_nodemap *map;
 	uint64_t page_bytes;
 	struct tally tally;
@@ -45,18 +48,40 @@ struct pagemap {
 
 enum {
 	OPT_PER_PAGE = 256,
+	OPT_CGROUP,
 };
 
 static const struct option long_options[] = {
 	{ "pid", required_argument, NULL, 'P' },
+	{ "cgroup", required_argument, NULL, OPT_CGROUP },
 	{ "range", required_argument, NULL, 'r' },
-	{ "node", required_argument, NULL, 'N' },
+	FILTER_OPTIONS,
 	{ "per-page", no_argument, NULL, OPT_PER_PAGE },
 	{ "va", no_argument, NULL, 'v' },
 	{ "summary", no_argument, NULL, 'S' },
 	{ "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 },
 };
+
+static int take_pids(char *text, struct pagemap *pm)
+{
+	char *rest = text, *word;
+	uint64_t pid;
+
+	while ((word = strsep(&rest, ","))) {
+		pid_t *pids = reallocarray(pm->pids, pm->nr_pids + 1, sizeof(*pids));
+
+		if (!pids) {
+			complain("%s", strerror(ENOMEM));
+			return EXIT_USAGE;
+		}
+		pm->pids = pids;
+		if (parse_count(word, INT_MAX, &pid) || !pid)
+			return usage_error("--pid %s: not a process number", word);
+		pids[pm->nr_pids++] = (pid_t)pid;
+	}
+	return EXIT_DONE;
+}
 
 static int take_range(const char *text, struct pagemap *pm)
 {
@@ -73,20 +98,14 @@ static int take_range(const char *text, struct pagemap *pm)
 
 static int take_option(int opt, int argc, char **argv, struct pagemap *pm)
 {
-	uint64_t pid;
-
 	switch (opt) {
 	case 'P':
-		if (parse_count(optarg, INT_MAX, &pid) || !pid)
-			return usage_error("--pid %s: not a process number", optarg);
-		pm->pid = (pid_t)pid;
+		return take_pids(optarg, pm);
+	case OPT_CGROUP:
+		pm->cgroup = optarg;
 		break;
 	case 'r':
 		return take_range(optarg, pm);
-	case 'N':
-		nodes_free(pm->nodes);
-		pm->nodes = NULL;
-		return nodes_parse("--node", optarg, &pm->nodes) ? EXIT_DONE : EXIT_USAGE;
 	case OPT_PER_PAGE:
 		pm->per_page = true;
 		break;
@@ -97,7 +116,7 @@ static int take_option(int opt, int argc, char **argv, struct pagemap *pm)
 		pm->summary = true;
 		break;
 	case 'j':
-		pm->json = true;
+		pm->stream.json = true;
 		break;
 	default:
 		return option_error(argc, argv, opt);
@@ -111,74 +130,51 @@ static int take_options(int argc, char **argv, struct pagemap *pm)
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":P:r:N:vSj", long_options, NULL)) != -1) {
-		status = take_option(opt, argc, argv, pm);
+		status = filters_has(opt) ? filters_take(opt, &pm->filters) :
+			 take_option(opt, argc, argv, pm);
 		if (status)
 			return status;
 	}
 	if (optind < argc)
 		return usage_error("\"%s\": this command takes options only", argv[optind]);
-	if (!pm->pid)
-		return usage_error("--pid PID is missing");
+	if (!pm->nr_pids && !pm->cgroup)
+		return usage_error("--pid PID or --cgroup CGROUP is missing");
 	return EXIT_DONE;
 }
 
-static void print_range(const struct pagemap *pm, uint64_t addr, uint64_t bytes, uint64_t va)
+static void print_with_va(struct stream *stream, struct mpp_source *src, size_t index,
+			  const struct mpp_record *record)
 {
-	if (pm->json)
-		printf("{\"address\":\"0x%" PRIx64 "\",\"size\":%" PRIu64 ",\"va\":\"0x%" PRIx64
-		       "\"}\n", addr, bytes, va);
-	else if (pm->va)
-		printf("0x%" PRIx64 "+%" PRIu64 " # va=0x%" PRIx64 "\n", addr, bytes, va);
-	else
-		printf("0x%" PRIx64 "+%" PRIu64 "\n", addr, bytes);
+	char text[32];
+	uint64_t va;
+
+	if (mpp_source_va(src, index, &va)) {
+		stream_record(stream, record, NULL, NULL);
+		return;
+	}
+	snprintf(text, sizeof(text), "0x%" PRIx64, va);
+	stream_record(stream, record, "va", text);
 }
 
-/* Cuts a range where it goes from node to node; prints or counts the parts wanted. */
-static void take_record(struct pagemap *pm, const struct mpp_record *record, uint64_t va)
+/* A record may go from one node to the next. */
+static void count_nodes(struct stream *stream, struct mpp_source *src, size_t index,
+			const struct mpp_record *record)
 {
-	uint64_t done = 0, bytes;
+	struct pagemap *pm = (struct pagemap *)stream;
+	uint64_t at = record->addr, last = record->addr + (record->size_bytes - 1), part_last;
 
-	while (done < record->size_bytes) {
-		int node = mpp_nodemap_node(pm->map, record->addr + done);
+	(void)src;
+	(void)index;
+	for (;;) {
+		int node = mpp_nodemap_range(pm->map, at, &part_last);
 
-		for (bytes = pm->page_bytes; done + bytes < record->size_bytes;
-		     bytes += pm->page_bytes)
-			if (mpp_nodemap_node(pm->map, record->addr + done + bytes) != node)
-				break;
-		if (!pm->nodes || nodes_contain(pm->nodes, node)) {
-			if (pm->summary)
-				for (uint64_t at = 0; at < bytes; at += pm->page_bytes)
-					tally_pair(&pm->tally, node, node);
-			else
-				print_range(pm, record->addr + done, bytes, va + done);
-		}
-		done += bytes;
+		if (part_last > last)
+			part_last = last;
+		tally_pair(&pm->tally, node, node, (part_last - at) / pm->page_bytes + 1);
+		if (part_last == last)
+			return;
+		at = part_last + 1;
 	}
-}
-
-static int read_all(struct pagemap *pm, struct mpp_source *src)
-{
-	struct mpp_record *records = calloc(READ_RECORDS, sizeof(*records));
-	int nr = records ? 0 : -ENOMEM;
-
-	while (records) {
-		nr = mpp_source_read(src, READ_RECORDS, records);
-		if (nr <= 0 || output_is_broken() || interrupt_seen())
-			break;
-		for (int i = 0; i < nr; i++) {
-			uint64_t va = 0;
-
-			mpp_source_va(src, (size_t)i, &va);
-			if (pm->map)
-				take_record(pm, &records[i], va);
-			else
-				print_range(pm, records[i].addr, records[i].size_bytes, va);
-		}
-	}
-	free(records);
-	if (nr < 0 && !interrupt_seen())
-		complain("%s", mpp_source_error(src));
-	return nr < 0 ? nr : 0;
 }
 
 static int compare_nodes(const void *a, const void *b)
@@ -195,7 +191,7 @@ static void print_summary(struct pagemap *pm)
 
 	if (tally->nr_pairs)
 		qsort(tally->pairs, tally->nr_pairs, sizeof(*tally->pairs), compare_nodes);
-	if (!pm->json) {
+	if (!pm->stream.json) {
 		printf("%12s  where\n", "pages");
 		for (size_t i = 0; i < tally->nr_pairs; i++) {
 			const struct tally_pair *pair = &tally->pairs[i];
@@ -222,39 +218,80 @@ static void print_summary(struct pagemap *pm)
 		json_object_object_add(nodes, key,
 				       json_object_new_int64((int64_t)pair->nr_pages));
 	}
-	json_object_object_add(root, "pid", json_object_new_int(pm->pid));
+	if (pm->nr_pids == 1)
+		json_object_object_add(root, "pid", json_object_new_int(pm->pids[0]));
 	json_object_object_add(root, "nodes", nodes);
 	json_print(root, true);
 }
 
-static int open_source(const struct pagemap *pm, struct mpp_source **src)
+static int open_process(const struct pagemap *pm, struct mpp_source **src)
 {
 	const struct mpp_pagemap_options options = {
 		.size = sizeof(options),
-		.pid = pm->pid,
+		.pid = pm->pids[0],
 		.flags = pm->per_page ? MPP_PAGEMAP_PER_PAGE : 0,
 		.va_start = pm->va_start,
 		.va_end = pm->va_end,
 	};
+	int pid = (int)options.pid;
 	int err = mpp_pagemap_open(&options, src);
 
 	if (err == -ESRCH)
-		complain("--pid %d: no such process", (int)pm->pid);
+		complain("--pid %d: no such process", pid);
 	else if (err == -EPERM)
-		complain("--pid %d: not permitted; %s", (int)pm->pid, has_sys_admin() ?
+		complain("--pid %d: not permitted; %s", pid, has_sys_admin() ?
 			 "this process may not be looked into, even with CAP_SYS_ADMIN" :
 			 "CAP_SYS_ADMIN is needed: run it as root (sudo)");
 	else if (err)
-		complain("--pid %d: %s", (int)pm->pid, strerror(-err));
+		complain("--pid %d: %s", pid, strerror(-err));
 	return err;
+}
+
+static int open_set(const struct pagemap *pm, struct mpp_source **src)
+{
+	const struct mpp_pagemap_set_options options = {
+		.size = sizeof(options),
+		.flags = pm->per_page ? MPP_PAGEMAP_PER_PAGE : 0,
+		.pids = pm->pids,
+		.nr_pids = pm->nr_pids,
+		.cgroup = pm->cgroup,
+		.va_start = pm->va_start,
+		.va_end = pm->va_end,
+	};
+	int err = mpp_pagemap_set_open(&options, src);
+
+	if (err && pm->cgroup)
+		complain("--cgroup %s: %s", pm->cgroup, err == -ENOENT ?
+			 "not the folder of a cgroup (there is no cgroup.procs)" : strerror(-err));
+	else if (err)
+		complain("%s", strerror(-err));
+	return err;
+}
+
+/* Of many processes some end in the meantime, and some may not be looked into. */
+static bool forgives(int err)
+{
+	return err == -ESRCH || (err == -EPERM && has_sys_admin());
+}
+
+static int open_source(struct pagemap *pm, struct mpp_source **src)
+{
+	bool single = pm->nr_pids == 1 && !pm->cgroup;
+	int err = single ? open_process(pm, src) : open_set(pm, src);
+
+	if (err)
+		return EXIT_USAGE;
+	if (!single)
+		pm->stream.forgives = forgives;
+	return filters_apply(&pm->filters, src);
 }
 
 static int print_pages(struct pagemap *pm)
 {
 	struct mpp_source *src;
-	int err;
+	int status, err;
 
-	if (pm->nodes || pm->summary) {
+	if (pm->summary) {
 		err = mpp_nodemap_open(&pm->map);
 		if (err) {
 			complain("cannot tell which node an address belongs to: %s",
@@ -262,18 +299,18 @@ static int print_pages(struct pagemap *pm)
 			return EXIT_USAGE;
 		}
 	}
-	if (open_source(pm, &src))
-		return EXIT_USAGE;
-	interrupt_catch();
-	interrupt_cancels(src);
-	err = read_all(pm, src);
-	interrupt_cancels(NULL);
+	status = open_source(pm, &src);
+	if (status)
+		return status;
+	if (pm->summary)
+		pm->stream.take = count_nodes;
+	else if (pm->va)
+		pm->stream.take = print_with_va;
+	status = stream_source(&pm->stream, src);
 	mpp_source_unref(src);
-	if (interrupt_seen())
-		return EXIT_SIGNAL + interrupt_seen();
-	if (pm->summary && !err)
+	if (pm->summary && !status)
 		print_summary(pm);
-	return err ? EXIT_USAGE : EXIT_DONE;
+	return status;
 }
 
 static int run_pagemap(int argc, char **argv)
@@ -284,14 +321,15 @@ static int run_pagemap(int argc, char **argv)
 	if (!status)
 		status = print_pages(&pm);
 	mpp_nodemap_free(pm.map);
-	nodes_free(pm.nodes);
+	filters_free(&pm.filters);
+	free(pm.pids);
 	tally_free(&pm.tally);
 	return status;
 }
 
 const struct command cmd_pagemap = {
 	.name = "pagemap",
-	.summary = "print the physical addresses of a process's memory",
+	.summary = "print the physical addresses of processes' memory",
 	.help = help,
 	.run = run_pagemap,
 };

@@ -13,29 +13,50 @@
 static const char help[] =
 "usage: movephys where [OPTIONS] ADDR|RANGE|FILE|- ...\n"
 "\n"
-"Says on which node the named pages are, by asking the kernel; moves nothing.\n"
-"Addresses are written as for `movephys move`.\n"
+"Says on which node the named pages are, by asking the kernel, and of what kind\n"
+"they are; moves nothing.  Addresses are written as for `movephys move`.\n"
 "\n"
-"  -l, --list      a line per page: the address, and its node or the errno's name\n"
+"  -l, --list      a line per page: the address, with its node or the errno's name,\n"
+"                  and its kind as a comment; can be input of another movephys\n"
 "  -u, --unmapped  look at page and swap cache that no process maps, too\n"
 "  -p, --pfn       the numbers are frame numbers, 0x or decimal\n"
 "  -s, --strict    end at the first bad line; any page without a node makes status 1\n"
+"      --door DOOR auto, syscall, device, or revmap (see movephys-move(1))\n"
 "  -j, --json      as JSON; with --list one object per line\n"
 "\n"
 "examples:\n"
 "  movephys where 0x13f400000+2M\n"
 "  movephys pagemap --pid 1234 | movephys where -\n"
+"  movephys zones --node 1 | movephys where --unmapped -\n"
 "  movephys where --list --pfn 1307648 1307649\n";
+
+#define KIND_UNKNOWN	MPP_NR_KINDS	/* /proc/kpageflags cannot be read */
+
+/* A column of the table. */
+struct column {
+	int node;
+	uint64_t nr_pages;
+	uint64_t kinds[MPP_NR_KINDS + 1];
+};
 
 struct where {
 	struct mpp_ctx *ctx;
 	struct input *in;
+	enum mpp_door door;
 	unsigned int text_flags;
 	int flags;
 	bool list, strict, json;
-	struct tally tally;
+	struct mpp_kinds *kinds;	/* NULL where they cannot be told */
+	struct tally tally;		/* of errors */
+	struct column *columns;
+	size_t nr_columns;
 	struct batch batch;
 	int status[BATCH_MAX];
+	unsigned char kind[BATCH_MAX];
+};
+
+enum {
+	OPT_DOOR = 256,
 };
 
 static const struct option long_options[] = {
@@ -43,13 +64,14 @@ static const struct option long_options[] = {
 	{ "unmapped", no_argument, NULL, 'u' },
 	{ "pfn", no_argument, NULL, 'p' },
 	{ "strict", no_argument, NULL, 's' },
+	{ "door", required_argument, NULL, OPT_DOOR },
 	{ "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 },
 };
 
 static int take_options(int argc, char **argv, struct where *where)
 {
-	int opt;
+	int opt, status;
 
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, ":lupsj", long_options, NULL)) != -1) {
@@ -66,6 +88,11 @@ static int take_options(int argc, char **argv, struct where *where)
 		case 's':
 			where->strict = true;
 			break;
+		case OPT_DOOR:
+			status = door_parse(optarg, &where->door);
+			if (status)
+				return status;
+			break;
 		case 'j':
 			where->json = true;
 			break;
@@ -76,17 +103,49 @@ static int take_options(int argc, char **argv, struct where *where)
 	return EXIT_DONE;
 }
 
-static void print_entry(const struct where *where, uint64_t addr, int status)
+static const char *kind_name(unsigned int kind)
 {
+	return kind == KIND_UNKNOWN ? "unknown" : mpp_kind_name(kind);
+}
+
+static void print_entry(const struct where *where, size_t i)
+{
+	uint64_t addr = where->batch.pages[i];
+	int status = where->status[i];
+	const char *kind = kind_name(where->kind[i]);
+
 	if (where->json && status >= 0)
-		printf("{\"address\":\"0x%" PRIx64 "\",\"node\":%d}\n", addr, status);
+		printf("{\"address\":\"0x%" PRIx64 "\",\"node\":%d,\"kind\":\"%s\"}\n", addr,
+		       status, kind);
 	else if (where->json)
-		printf("{\"address\":\"0x%" PRIx64 "\",\"error\":\"%s\"}\n", addr,
-		       mpp_status_name(status));
+		printf("{\"address\":\"0x%" PRIx64 "\",\"error\":\"%s\",\"kind\":\"%s\"}\n",
+		       addr, mpp_status_name(status), kind);
 	else if (status >= 0)
-		printf("0x%" PRIx64 " %d\n", addr, status);
+		printf("0x%" PRIx64 " # node=%d kind=%s\n", addr, status, kind);
 	else
-		printf("0x%" PRIx64 " %s\n", addr, mpp_status_name(status));
+		printf("0x%" PRIx64 " # error=%s kind=%s\n", addr, mpp_status_name(status), kind);
+}
+
+static struct column *find_column(struct where *where, int node)
+{
+	struct column *columns;
+
+	for (size_t i = 0; i < where->nr_columns; i++)
+		if (where->columns[i].node == node)
+			return &where->columns[i];
+	columns = reallocarray(where->columns, where->nr_columns + 1, sizeof(*columns));
+	if (!columns)
+		return NULL;
+	where->columns = columns;
+	columns[where->nr_columns] = (struct column) { .node = node };
+	return &columns[where->nr_columns++];
+}
+
+static void look_kinds_up(struct where *where)
+{
+	if (!where->kinds || mpp_kinds_read(where->kinds, where->batch.nr, where->batch.pages,
+					    where->kind))
+		memset(where->kind, KIND_UNKNOWN, where->batch.nr);
 }
 
 static int ask(struct where *where)
@@ -105,15 +164,22 @@ static int ask(struct where *where)
 	} while (err == -EINTR && !interrupt_seen());
 	if (err < 0)
 		return err;
+	look_kinds_up(where);
 	for (size_t i = 0; i < where->batch.nr; i++) {
+		struct column *column;
+
 		if (where->list)
-			print_entry(where, where->batch.pages[i], where->status[i]);
+			print_entry(where, i);
 		if (where->status[i] < 0) {
 			tally_error(&where->tally, where->status[i]);
 			continue;
 		}
 		where->tally.nr_entries++;
-		tally_pair(&where->tally, where->status[i], where->status[i]);
+		column = find_column(where, where->status[i]);
+		if (!column)
+			return -ENOMEM;
+		column->nr_pages++;
+		column->kinds[where->kind[i]]++;
 	}
 	return 0;
 }
@@ -123,12 +189,12 @@ static int ask_all(struct where *where)
 	int more, err;
 
 	do {
-		more = batch_fill(where->in, &where->batch);
+		more = batch_fill(where->in, BATCH_PAGES, &where->batch);
 		if (interrupt_seen())
 			return 0;
 		err = where->batch.nr ? ask(where) : 0;
 		if (err < 0 && !interrupt_seen()) {
-			complain("the kernel refused the call: %s", strerror(-err));
+			complain("the call failed as a whole: %s", strerror(-err));
 			return err;
 		}
 	} while (more > 0 && !interrupt_seen() && !output_is_broken());
@@ -137,45 +203,89 @@ static int ask_all(struct where *where)
 
 static int compare_nodes(const void *a, const void *b)
 {
-	return ((const struct tally_pair *)a)->from - ((const struct tally_pair *)b)->from;
+	return ((const struct column *)a)->node - ((const struct column *)b)->node;
+}
+
+static uint64_t sum_of_kind(const struct where *where, unsigned int kind)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < where->nr_columns; i++)
+		sum += where->columns[i].kinds[kind];
+	return sum;
 }
 
 static void print_json(const struct where *where)
 {
-	const struct tally *tally = &where->tally;
 	struct json_object *root = json_object_new_object();
 	struct json_object *nodes = json_object_new_object();
+	struct json_object *kinds = json_object_new_object();
 	char key[16];
 
-	for (size_t i = 0; i < tally->nr_pairs; i++) {
-		snprintf(key, sizeof(key), "%d", tally->pairs[i].from);
-		json_object_object_add(nodes, key,
-				       json_object_new_int64((int64_t)tally->pairs[i].nr_pages));
+	for (size_t i = 0; i < where->nr_columns; i++) {
+		snprintf(key, sizeof(key), "%d", where->columns[i].node);
+		json_object_object_add(nodes, key, json_object_new_int64(
+				       (int64_t)where->columns[i].nr_pages));
 	}
-	json_object_object_add(root, "pages", json_object_new_int64((int64_t)tally->nr_entries));
+	for (unsigned int kind = 0; kind <= MPP_NR_KINDS; kind++) {
+		struct json_object *row;
+
+		if (!sum_of_kind(where, kind))
+			continue;
+		row = json_object_new_object();
+		for (size_t i = 0; i < where->nr_columns; i++) {
+			snprintf(key, sizeof(key), "%d", where->columns[i].node);
+			json_object_object_add(row, key, json_object_new_int64(
+					       (int64_t)where->columns[i].kinds[kind]));
+		}
+		json_object_object_add(kinds, kind_name(kind), row);
+	}
+	json_object_object_add(root, "pages",
+			       json_object_new_int64((int64_t)where->tally.nr_entries));
 	json_object_object_add(root, "nodes", nodes);
-	json_object_object_add(root, "errors", tally_errors_json(tally));
+	json_object_object_add(root, "kinds", kinds);
+	json_object_object_add(root, "errors", tally_errors_json(&where->tally));
 	json_object_object_add(root, "bad_lines",
 			       json_object_new_int64((int64_t)input_nr_bad(where->in)));
 	json_print(root, true);
 }
 
+static void print_kind(const struct where *where, unsigned int kind)
+{
+	uint64_t sum = sum_of_kind(where, kind);
+
+	if (!sum)
+		return;
+	printf("%-12s", kind_name(kind));
+	for (size_t i = 0; i < where->nr_columns; i++)
+		printf("  %12" PRIu64, where->columns[i].kinds[kind]);
+	printf("  %12" PRIu64 "\n", sum);
+}
+
 static void print_table(const struct where *where)
 {
-	const struct tally *tally = &where->tally;
-	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-	char bytes[BYTES_TEXT_MAX];
-	char name[16];
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE), sum = 0;
+	char text[BYTES_TEXT_MAX];
 
-	printf("%12s  where\n", "pages");
-	for (size_t i = 0; i < tally->nr_pairs; i++) {
-		const struct tally_pair *pair = &tally->pairs[i];
-
-		snprintf(name, sizeof(name), "node %d", pair->from);
-		printf("%12" PRIu64 "  %-12s %s\n", pair->nr_pages, name,
-		       format_bytes(pair->nr_pages * page_bytes, bytes, sizeof(bytes)));
+	printf("%-12s", "pages");
+	for (size_t i = 0; i < where->nr_columns; i++) {
+		snprintf(text, sizeof(text), "node %d", where->columns[i].node);
+		printf("  %12s", text);
 	}
-	tally_print_errors(tally, false);
+	printf("  %12s\n", "all");
+	for (unsigned int kind = 0; kind <= MPP_NR_KINDS; kind++)
+		print_kind(where, kind);
+	printf("%-12s", "all");
+	for (size_t i = 0; i < where->nr_columns; i++) {
+		printf("  %12" PRIu64, where->columns[i].nr_pages);
+		sum += where->columns[i].nr_pages;
+	}
+	printf("  %12" PRIu64 "\n%-12s", sum, "");
+	for (size_t i = 0; i < where->nr_columns; i++)
+		printf("  %12s", format_bytes(where->columns[i].nr_pages * page_bytes, text,
+					      sizeof(text)));
+	printf("  %12s\n", format_bytes(sum * page_bytes, text, sizeof(text)));
+	tally_print_errors(&where->tally, false);
 	if (input_nr_bad(where->in))
 		printf("%" PRIu64 " bad lines\n", input_nr_bad(where->in));
 }
@@ -199,9 +309,8 @@ static int look(struct where *where)
 
 	interrupt_catch();
 	fatal = ask_all(where);
-	if (where->tally.nr_pairs)
-		qsort(where->tally.pairs, where->tally.nr_pairs, sizeof(*where->tally.pairs),
-		      compare_nodes);
+	if (where->nr_columns)
+		qsort(where->columns, where->nr_columns, sizeof(*where->columns), compare_nodes);
 	if (!where->list && where->json)
 		print_json(where);
 	else if (!where->list)
@@ -222,11 +331,17 @@ static int run_where(int argc, char **argv)
 	if (!status) {
 		where->in = input_open(argc - optind, argv + optind, where->text_flags,
 				       where->strict);
-		if (!where->in || !door_open(&where->ctx))
+		if (!where->in || !door_open(where->door, &where->ctx))
 			status = EXIT_USAGE;
 	}
-	if (!status)
+	if (!status) {
+		/* Without privilege the door would not have opened either. */
+		if (mpp_kinds_open(&where->kinds))
+			where->kinds = NULL;
 		status = look(where);
+	}
+	mpp_kinds_free(where->kinds);
+	free(where->columns);
 	mpp_unref(where->ctx);
 	input_close(where->in);
 	tally_free(&where->tally);

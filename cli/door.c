@@ -53,13 +53,32 @@ void door_explain(enum mpp_door door, int err, const char **why, const char **re
 	}
 }
 
-bool door_open(struct mpp_ctx **ctx)
+int door_parse(const char *text, enum mpp_door *door)
+{
+	static const enum mpp_door doors[] = {
+		MPP_DOOR_AUTO, MPP_DOOR_SYSCALL, MPP_DOOR_DEVICE, MPP_DOOR_REVMAP,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(doors); i++)
+		if (!strcmp(text, mpp_door_name(doors[i]))) {
+			*door = doors[i];
+			return EXIT_DONE;
+		}
+	return usage_error("--door %s: auto, syscall, device or revmap is wanted", text);
+}
+
+bool door_open(enum mpp_door door, struct mpp_ctx **ctx)
 {
 	const char *why, *remedy;
-	int err = mpp_open(MPP_DOOR_AUTO, ctx);
+	int err = mpp_open(door, ctx);
 
 	if (!err)
 		return true;
+	if (door != MPP_DOOR_AUTO) {
+		door_explain(door, err, &why, &remedy);
+		complain("--door %s: %s%s%s", mpp_door_name(door), why, *remedy ? ": " : "", remedy);
+		return false;
+	}
 	if (err == -ENOSYS && !has_sys_admin()) {
 		complain("this kernel has neither the system call nor /dev/move_phys_pages; "
 			 "as root: modprobe move_phys_pages");

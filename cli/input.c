@@ -2,6 +2,7 @@
 /* Addresses from arguments, files and standard input, one after the other. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +11,9 @@
 #include "input.h"
 
 struct item {
-	struct mpp_source *src;		/* NULL: the record below */
+	struct mpp_source *src;		/* NULL: a file of --undo-file, or the record below */
+	struct undo *undo;
+	int fd;				/* that @src reads; closed unless standard input */
 	struct mpp_record record;
 };
 
@@ -32,10 +35,11 @@ uint64_t input_nr_bad(const struct input *in)
 	return in->nr_bad;
 }
 
-static int open_stdin(unsigned int text_flags, struct mpp_source **src)
+static int open_stdin(unsigned int text_flags, struct item *item)
 {
-	int err = mpp_text_open_fd(STDIN_FILENO, "<stdin>", text_flags, src);
+	int err = mpp_text_open_fd(STDIN_FILENO, "<stdin>", text_flags, &item->src);
 
+	item->fd = STDIN_FILENO;
 	if (err)
 		complain("standard input: %s", strerror(-err));
 	else if (isatty(STDIN_FILENO))
@@ -43,22 +47,28 @@ static int open_stdin(unsigned int text_flags, struct mpp_source **src)
 	return err;
 }
 
-static int open_file(const char *path, unsigned int text_flags, struct mpp_source **src)
+static int open_file(const char *path, unsigned int text_flags, struct item *item)
 {
 	struct stat info;
-	int err = mpp_text_open(path, text_flags, src);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int err = fd < 0 ? -errno : 0;
 
 	if (err == -ENOENT) {
 		complain("\"%s\": neither an address (0x...) nor a file", path);
 		return err;
 	}
-	if (!err && !stat(path, &info) && S_ISDIR(info.st_mode)) {
-		*src = mpp_source_unref(*src);
+	if (!err && !fstat(fd, &info) && S_ISDIR(info.st_mode))
 		err = -EISDIR;
-	}
-	if (err)
+	if (!err)
+		err = mpp_text_open_fd(fd, path, text_flags, &item->src);
+	if (err) {
 		complain("\"%s\": %s", path, strerror(-err));
-	return err;
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	item->fd = fd;
+	return 0;
 }
 
 static int open_item(const char *arg, unsigned int text_flags, struct item *item)
@@ -66,7 +76,7 @@ static int open_item(const char *arg, unsigned int text_flags, struct item *item
 	const char *why;
 
 	if (!strcmp(arg, "-"))
-		return open_stdin(text_flags, &item->src);
+		return open_stdin(text_flags, item);
 	if (isdigit((unsigned char)*arg)) {
 		int err = mpp_address_parse(arg, strlen(arg), text_flags, &why, &item->record);
 
@@ -74,7 +84,7 @@ static int open_item(const char *arg, unsigned int text_flags, struct item *item
 			complain("\"%s\": %s", arg, why);
 		return err;
 	}
-	return open_file(arg, text_flags, &item->src);
+	return open_file(arg, text_flags, item);
 }
 
 struct input *input_open(int nr_args, char **args, unsigned int text_flags, bool strict)
@@ -113,13 +123,37 @@ err_close:
 	return NULL;
 }
 
+struct input *input_open_undo(const char *path, bool strict)
+{
+	struct input *in = calloc(1, sizeof(*in));
+
+	if (!in || !(in->items = calloc(1, sizeof(*in->items)))) {
+		complain("%s", strerror(ENOMEM));
+		free(in);
+		return NULL;
+	}
+	in->strict = strict;
+	in->feed.end = 1;
+	in->nr_items = 1;
+	in->items[0].undo = undo_open(path);
+	if (!in->items[0].undo) {
+		input_close(in);
+		return NULL;
+	}
+	return in;
+}
+
 void input_close(struct input *in)
 {
 	if (!in)
 		return;
 	interrupt_cancels(NULL);
-	for (size_t i = 0; i < in->nr_items; i++)
+	for (size_t i = 0; i < in->nr_items; i++) {
 		mpp_source_unref(in->items[i].src);
+		undo_close(in->items[i].undo);
+		if (in->items[i].src && in->items[i].fd != STDIN_FILENO)
+			close(in->items[i].fd);
+	}
 	free(in->items);
 	free(in);
 }
@@ -131,31 +165,36 @@ bool input_ready(struct input *in)
 	return !src || mpp_source_ready(src);
 }
 
-int input_read(struct input *in, size_t nr_max, struct mpp_record *records)
+/* As input_read(), for a bad line of a file of --undo-file, told already. */
+static int read_undo(struct input *in, struct undo *undo, struct mpp_record *record, int *node)
 {
-	while (in->pos < in->nr_items) {
-		struct item *item = &in->items[in->pos];
+	for (;;) {
+		int result = undo_read(undo, record, node);
+
+		if (result != -EBADMSG)
+			return result;
+		in->nr_bad++;
+		if (in->strict)
+			return result;
+	}
+}
+
+static int read_source(struct input *in, struct mpp_source *src, size_t nr_max,
+		       struct mpp_record *records)
+{
+	for (;;) {
 		int nr;
 
-		if (!item->src) {
-			records[0] = item->record;
-			in->pos++;
-			return 1;
-		}
-		interrupt_cancels(item->src);
-		nr = mpp_source_read(item->src, nr_max, records);
+		interrupt_cancels(src);
+		nr = mpp_source_read(src, nr_max, records);
 		interrupt_cancels(NULL);
-		if (nr > 0)
+		if (nr >= 0)
 			return nr;
-		if (!nr) {
-			in->pos++;
-			continue;
-		}
 		if (nr == -EINTR && !interrupt_seen())
 			continue;
 		if (nr == -EINTR || nr == -ECANCELED)
 			return -ECANCELED;
-		complain("%s", mpp_source_error(item->src));
+		complain("%s", mpp_source_error(src));
 		if (nr != -EBADMSG)
 			return nr;
 		in->nr_bad++;
@@ -163,5 +202,42 @@ int input_read(struct input *in, size_t nr_max, struct mpp_record *records)
 			return nr;
 		/* The next read goes on behind the bad line. */
 	}
+}
+
+int input_read(struct input *in, size_t nr_max, struct mpp_record *records, int *nodes)
+{
+	while (in->pos < in->nr_items) {
+		struct item *item = &in->items[in->pos];
+		int nr;
+
+		if (item->undo) {
+			nr = read_undo(in, item->undo, records, nodes);
+		} else if (item->src) {
+			nr = read_source(in, item->src, nr_max, records);
+			for (int i = 0; i < nr; i++)
+				nodes[i] = -1;
+		} else {
+			records[0] = item->record;
+			nodes[0] = -1;
+			in->pos++;
+			return 1;
+		}
+		if (nr)
+			return nr;
+		in->pos++;
+	}
 	return 0;
+}
+
+double input_part_done(const struct input *in)
+{
+	struct stat info;
+	off_t at;
+
+	if (in->nr_items != 1 || !in->items[0].src)
+		return -1;
+	at = lseek(in->items[0].fd, 0, SEEK_CUR);
+	if (at < 0 || fstat(in->items[0].fd, &info) || !S_ISREG(info.st_mode) || !info.st_size)
+		return -1;
+	return (double)at / (double)info.st_size;
 }

@@ -14,7 +14,7 @@ void message_set_command(const char *name)
 	command_name = name;
 }
 
-static void vcomplain(const char *fmt, va_list args)
+static void vcomplain(const char *kind, const char *fmt, va_list args)
 {
 	char text[512];
 
@@ -24,8 +24,8 @@ static void vcomplain(const char *fmt, va_list args)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = '?';
 	progress_clear();
-	fprintf(stderr, "movephys%s%s: %s\n", command_name ? " " : "",
-		command_name ? command_name : "", text);
+	fprintf(stderr, "movephys%s%s: %s%s\n", command_name ? " " : "",
+		command_name ? command_name : "", kind, text);
 }
 
 void complain(const char *fmt, ...)
@@ -33,7 +33,16 @@ void complain(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vcomplain(fmt, args);
+	vcomplain("", fmt, args);
+	va_end(args);
+}
+
+void warn_about(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vcomplain("warning: ", fmt, args);
 	va_end(args);
 }
 
@@ -42,7 +51,7 @@ int usage_error(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	vcomplain(fmt, args);
+	vcomplain("", fmt, args);
 	va_end(args);
 	fprintf(stderr, "Try: movephys%s%s --help\n", command_name ? " " : "",
 		command_name ? command_name : "");

@@ -55,31 +55,42 @@ void stream_record(struct stream *stream, const struct mpp_record *record, const
 	printf(" # %s=%s\n", key, value);
 }
 
+/* After a failed read: whether to go on. */
+static bool go_on(struct stream *stream, struct mpp_source *src, int err, int *status)
+{
+	const char *text = *mpp_source_error(src) ? mpp_source_error(src) : strerror(-err);
+
+	if (interrupt_seen())
+		return false;
+	if (err == -EINTR)
+		return true;
+	if (stream->forgives && stream->forgives(err)) {
+		warn_about("%s", text);
+		return true;
+	}
+	*status = EXIT_USAGE;
+	complain("%s", text);
+	if (err != -EBADMSG)
+		return false;
+	stream->nr_bad++;
+	return true;
+}
+
 /* The next records, or 0 when there are none to be had any more; *@status says why. */
 static int read_some(struct stream *stream, struct mpp_source *src, size_t nr_max,
 		     struct mpp_record *records, int *status)
 {
 	int nr;
 
-	for (;;) {
+	do {
 		/* Whoever reads the pipe is to have what there is. */
 		if (!mpp_source_ready(src))
 			fflush(stdout);
 		if (output_is_broken())
 			return 0;
 		nr = mpp_source_read(src, nr_max, records);
-		if (nr >= 0)
-			return nr;
-		if (interrupt_seen())
-			return 0;
-		if (nr == -EINTR)
-			continue;
-		*status = EXIT_USAGE;
-		complain("%s", *mpp_source_error(src) ? mpp_source_error(src) : strerror(-nr));
-		if (nr != -EBADMSG)
-			return 0;
-		stream->nr_bad++;
-	}
+	} while (nr < 0 && go_on(stream, src, nr, status));
+	return nr < 0 ? 0 : nr;
 }
 
 int stream_source(struct stream *stream, struct mpp_source *src)
@@ -95,8 +106,12 @@ int stream_source(struct stream *stream, struct mpp_source *src)
 	interrupt_catch();
 	interrupt_cancels(src);
 	while ((nr = read_some(stream, src, READ_RECORDS, records, &status)) > 0)
-		for (int i = 0; i < nr; i++)
-			stream_record(stream, &records[i], NULL, NULL);
+		for (int i = 0; i < nr; i++) {
+			if (stream->take)
+				stream->take(stream, src, (size_t)i, &records[i]);
+			else
+				stream_record(stream, &records[i], NULL, NULL);
+		}
 	interrupt_cancels(NULL);
 	free(records);
 	return interrupt_seen() ? EXIT_SIGNAL + interrupt_seen() : status;

@@ -35,14 +35,14 @@ void tally_error(struct tally *tally, int status)
 	tally->errors[index]++;
 }
 
-void tally_pair(struct tally *tally, int from, int to)
+void tally_pair(struct tally *tally, int from, int to, uint64_t nr_pages)
 {
 	struct tally_pair *pair;
 
 	for (size_t i = 0; i < tally->nr_pairs; i++) {
 		pair = &tally->pairs[i];
 		if (pair->from == from && pair->to == to) {
-			pair->nr_pages++;
+			pair->nr_pages += nr_pages;
 			return;
 		}
 	}
@@ -50,7 +50,7 @@ void tally_pair(struct tally *tally, int from, int to)
 	if (!pair)
 		return;		/* the table lacks a line; the outcomes are complete */
 	tally->pairs = pair;
-	tally->pairs[tally->nr_pairs++] = (struct tally_pair) { from, to, 1 };
+	tally->pairs[tally->nr_pairs++] = (struct tally_pair) { from, to, nr_pages };
 }
 
 uint64_t tally_kind(const struct tally *tally, enum mpp_status_kind kind)

@@ -63,6 +63,12 @@ enum mpp_door {
 	MPP_DOOR_AUTO,		/* the system call, else the device */
 	MPP_DOOR_SYSCALL,	/* a kernel that carries the patch series */
 	MPP_DOOR_DEVICE,	/* /dev/move_phys_pages: the module is loaded */
+	/*
+	 * No help from the kernel: the pages are looked for in /proc/PID/pagemap of
+	 * every process, in each call anew, and moved with move_pages(2).  Slow, never
+	 * chosen by MPP_DOOR_AUTO, and not the same in all: see mpp_open(3).
+	 */
+	MPP_DOOR_REVMAP,
 };
 
 struct mpp_ctx;

@@ -11,10 +11,11 @@ const struct mpp_roots mpp_default_roots = {
 	.device = "/dev/move_phys_pages",
 };
 
-/* In the order in which MPP_DOOR_AUTO tries them. */
+/* In the order in which MPP_DOOR_AUTO tries them; it does not try those that must be asked for. */
 static const struct mpp_door_ops *const doors[] = {
 	&mpp_door_syscall,
 	&mpp_door_device,
+	&mpp_door_revmap,
 };
 
 static const struct mpp_door_ops *door_find(enum mpp_door door)
@@ -30,8 +31,11 @@ static int open_first(struct mpp_ctx *ctx, const struct mpp_roots *roots)
 	int result = -ENOSYS;
 
 	for (size_t i = 0; i < ARRAY_SIZE(doors); i++) {
-		int err = doors[i]->open(ctx, roots);
+		int err;
 
+		if (doors[i]->opt_in)
+			continue;
+		err = doors[i]->open(ctx, roots);
 		if (!err) {
 			ctx->door = doors[i];
 			return 0;

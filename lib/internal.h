@@ -29,6 +29,7 @@ struct mpp_ctx;
 struct mpp_door_ops {
 	enum mpp_door id;
 	const char *name;
+	bool opt_in;		/* never chosen by MPP_DOOR_AUTO */
 	/* -ENOSYS when this kernel has no such door. */
 	int (*open)(struct mpp_ctx *ctx, const struct mpp_roots *roots);
 	void (*close)(struct mpp_ctx *ctx);
@@ -42,12 +43,14 @@ struct mpp_ctx {
 	union {
 		int fd;
 		long syscall_nr;
+		const struct mpp_roots *roots;
 	};
 	struct mpp_ctx *abandoned_next;	/* dropin.c's list of contexts it gave up */
 };
 
 extern const struct mpp_door_ops mpp_door_syscall;
 extern const struct mpp_door_ops mpp_door_device;
+extern const struct mpp_door_ops mpp_door_revmap;
 
 int mpp_open_at(enum mpp_door door, const struct mpp_roots *roots, struct mpp_ctx **ctx);
 

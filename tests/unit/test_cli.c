@@ -123,7 +123,9 @@ static long long json_number(const char *path)
 
 static void helps(void)
 {
-	static const char *const commands[] = { "move", "where", "pagemap", "info" };
+	static const char *const commands[] = {
+		"move", "where", "pagemap", "idle", "zones", "info",
+	};
 
 	RUN("--help");
 	CHECK_INT(run.status, 0);
@@ -172,6 +174,34 @@ static const struct {
 	{ { "move", "--to", "0", "0x1000", "/" }, "\"/\"" },
 	{ { "move", "--to", "0", "0x1000", "-", "-" }, "\"-\"" },
 	{ { "move", "--to", "0", "--new", "/nonexistent/x", "0x1000" }, "--new /nonexistent/x" },
+	{ { "move", "--to", "0", "--rate", "200", "0x1000" }, "--rate 200" },
+	{ { "move", "--to", "0", "--rate", "1/s", "0x1000" }, "--rate 1/s" },
+	{ { "move", "--to", "0", "--max", "many", "0x1000" }, "--max many" },
+	{ { "move", "--to", "0", "--door", "back", "0x1000" }, "--door back" },
+	{ { "move", "--to", "0", "--undo", "x" }, "--undo and --to" },
+	{ { "move", "--undo", "/nonexistent/x" }, "--undo /nonexistent/x" },
+	{ { "move", "--undo", "x", "0x1000" }, "\"0x1000\"" },
+	{ { "move", "--undo", "x", "--undo-file", "x" }, "the same file" },
+	{ { "where", "--door", "back", "0x1000" }, "--door back" },
+	{ { "zones", "extra" }, "\"extra\"" },
+	{ { "zones", "--kind", "anon,nonsense" }, "\"nonsense\"" },
+	{ { "zones", "--kind", "" }, "\"\"" },
+	{ { "zones", "--within", "0x1000" }, "--within 0x1000" },
+	{ { "zones", "--within", "5-7" }, "--within 5-7" },
+	{ { "zones", "--mapped", "3-1" }, "--mapped 3-1" },
+	{ { "zones", "--mapped", "x" }, "--mapped x" },
+	{ { "zones", "--charged", "/nonexistent" }, "--charged /nonexistent" },
+	{ { "zones", "--charged", "/dev/null" }, "--charged /dev/null" },
+	{ { "idle", "--state", "busy" }, "--state busy" },
+	{ { "idle", "--interval", "5" }, "--interval 5" },
+	{ { "idle", "--interval", "s" }, "--interval s" },
+	{ { "idle", "--cpu", "0" }, "--cpu 0" },
+	{ { "idle", "--cpu", "101%" }, "--cpu 101%" },
+	{ { "idle", "--sample", "64" }, "--sample 64" },
+	{ { "idle", "--sample", "1/0" }, "--sample 1/0" },
+	{ { "idle", "--rounds", "x" }, "--rounds x" },
+	{ { "pagemap", "--cgroup", "/nonexistent" }, "--cgroup /nonexistent" },
+	{ { "pagemap", "--pid", "1,x" }, "--pid x" },
 	{ { "where", "5" }, "\"5\": a bare number" },
 	{ { "where" }, "no addresses" },
 	{ { "where", "--bogus", "0x1000" }, "--bogus" },
@@ -393,13 +423,108 @@ static void writes_new_addresses(void)
 	    "0x1000009123", "0x20000000000");
 	CHECK_INT(run.status, 0);
 	read_whole("new", text);
-	CHECK_STR(text, "0x1000+8192 # was 0x1000001000\n0x9000+4096 # was 0x1000009000\n");
+	CHECK_STR(text, "0x1000+8192 # node=1 was=0x1000001000\n"
+		  "0x9000+4096 # node=1 was=0x1000009000\n");
 	RUN("where", "--json", IN_TREE("new"));
 	CHECK_INT(run.status, 0);
 	CHECK_INT(json_number("nodes.0"), 3);
 	RUN("move", "--to", "0", "--new", "/dev/full", "0x1000001000");
 	CHECK_INT(run.status, 2);
 	CHECK_HAS(run.err, "--new /dev/full");
+}
+
+/* Waits until the fake device has been called, for up to 10 s. */
+static bool wait_log(const char *part)
+{
+	const struct timespec pause = { .tv_nsec = 10000000 };
+
+	for (int i = 0; i < 1000; i++) {
+		read_whole("log", run.log);
+		if (strstr(run.log, part))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
+static void undoes(void)
+{
+	/* Nodes 1 and 2: each page goes back to its own. */
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000001000+8k",
+	    "0x2000005000");
+	CHECK_INT(run.status, 0);
+	RUN("move", "--json", "--undo", IN_TREE("undo"));
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 3);
+	CHECK_HAS(run.log, "move nr=3 first=0x1000 last=0x5000");
+	CHECK_HAS(run.out, "\"to\": 1,");
+	CHECK_HAS(run.out, "\"to\": 2,");
+	CHECK_HAS(run.out, "\"to\": null");
+
+	tree_write("undo", "# nothing\n\n0x1000+4096\n0x2000 # node=1 was=0x5\nx # node=1\n"
+		   "0x3000 # node=x\n");
+	RUN("move", "--json", "--undo", IN_TREE("undo"));
+	CHECK_INT(run.status, 2);
+	CHECK_INT(json_number("outcomes.moved"), 1);
+	CHECK_INT(json_number("bad_lines"), 3);
+	CHECK_HAS(run.err, "undo:3: no \"# node=N\"");
+	CHECK_HAS(run.err, "undo:5: not an address");
+	CHECK_HAS(run.err, "undo:6: ");
+	RUN("move", "--json", "--strict", "--undo", IN_TREE("undo"));
+	CHECK_INT(run.status, 2);
+	CHECK_INT(json_number("pages"), 0);
+}
+
+static void keeps_to_max(void)
+{
+	RUN("move", "--to", "0", "--json", "--max", "4M", "0x1000000000+64M");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 1024);
+	CHECK_INT(json_number("stopped_at_max"), 1);
+	/* What did not move does not count. */
+	RUN("move", "--to", "0", "--max", "2M", "0x0+8M", "0x1000000000+64M");
+	CHECK_HAS(run.out, "512  moved        2.0 MiB");
+	CHECK_HAS(run.out, "2048  already");
+	CHECK_HAS(run.out, "--max is reached");
+	RUN("move", "--to", "0", "--json", "--max", "4M", "0x1000000000+2M");
+	CHECK_INT(json_number("stopped_at_max"), 0);
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void keeps_to_the_rate(void)
+{
+	uint64_t start_ms = now_ms();
+	int fds[2];
+	pid_t pid;
+
+	/* 8 MiB at 10 MiB/s: not much under 0.8 s; the last batch's share is not waited for. */
+	RUN("move", "--to", "0", "--json", "--rate", "10M/s", "0x1000000000+8M");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 2048);
+	CHECK(now_ms() - start_ms >= 600);
+	CHECK(count(run.log, "move ") >= 4);
+	start_ms = now_ms();
+	RUN("move", "--to", "0", "--json", "--rate", "1T/s", "0x1000000000+8M");
+	CHECK(now_ms() - start_ms < 5000);
+
+	/* Time that passes without input is no credit, and Ctrl-C ends the wait. */
+	CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+	pid = start(fds[0], -1, ARGS("move", "--to", "0", "--json", "--rate", "8K/s", "-"));
+	CHECK_INT(write(fds[1], "0x1000000000+4M\n", 16), 16);
+	CHECK(wait_log("move nr="));
+	kill(pid, SIGINT);
+	finish(pid);
+	CHECK_INT(run.status, 130);
+	CHECK(json_number("outcomes.moved") <= 512);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void stops_on_interrupt(void)
@@ -432,20 +557,6 @@ static void reports_a_failed_call(void)
 	CHECK_INT(json_number("outcomes.not_reached"), 2048);
 	CHECK_INT(count(run.log, "move "), 2);
 	unsetenv("FAKE_MPP_FAIL");
-}
-
-/* Waits until the fake device has been called, for up to 10 s. */
-static bool wait_log(const char *part)
-{
-	const struct timespec pause = { .tv_nsec = 10000000 };
-
-	for (int i = 0; i < 1000; i++) {
-		read_whole("log", run.log);
-		if (strstr(run.log, part))
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
 }
 
 static void acts_while_input_is_open(void)
@@ -495,32 +606,44 @@ static void is_quiet_about_a_closed_pipe(void)
 	close(fds[1]);
 }
 
-static void tells_where(void)
-{
-	RUN("where", "--list", "0x1000001234", "0x20000000000", "0x5000+8k");
-	CHECK_INT(run.status, 0);
-	CHECK_STR(run.out, "0x1000001000 1\n0x20000000000 ENOENT\n0x5000 0\n0x6000 0\n");
-	CHECK(!strstr(run.log, "move "));
-	RUN("where", "0x1000001000", "0x20000000000", "0x5000+8k");
-	CHECK_HAS(run.out, "2  node 0       8.0 KiB");
-	CHECK_HAS(run.out, "1  node 1       4.0 KiB");
-	CHECK_HAS(run.out, "1  ENOENT");
-	RUN("where", "--json", "0x1000001000", "0x20000000000", "0x5000+8k");
-	CHECK_INT(json_number("nodes.0"), 2);
-	CHECK_INT(json_number("nodes.1"), 1);
-	CHECK_INT(json_number("errors.ENOENT"), 1);
-	RUN("where", "--list", "--json", "0x1000001000");
-	CHECK_STR(run.out, "{\"address\":\"0x1000001000\",\"node\":1}\n");
-	RUN("where", "--strict", "0x20000000000");
-	CHECK_INT(run.status, 1);
-}
-
 /* The whole of it, which may be longer than what run.out keeps. */
 static void make_output_input(void)
 {
 	char *in = IN_TREE("in");
 
 	CHECK_INT(rename(IN_TREE("out"), in), 0);
+}
+
+static void tells_where(void)
+{
+	RUN("where", "--list", "0x1000001234", "0x20000000000", "0x5000+8k");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(strncmp(run.out, "0x1000001000 # node=1 kind=", 27), 0);
+	CHECK_HAS(run.out, "\n0x20000000000 # error=ENOENT kind=");
+	CHECK_HAS(run.out, "\n0x5000 # node=0 kind=");
+	CHECK_HAS(run.out, "\n0x6000 # node=0 kind=");
+	CHECK_INT(count(run.out, "\n"), 4);
+	CHECK(!strstr(run.log, "move "));
+	RUN("where", "0x1000001000", "0x20000000000", "0x5000+8k");
+	CHECK_HAS(run.out, "pages               node 0        node 1           all\n");
+	CHECK_HAS(run.out, "\nall                      2             1             3\n");
+	CHECK_HAS(run.out, "8.0 KiB       4.0 KiB      12.0 KiB\n");
+	CHECK_HAS(run.out, "1  ENOENT");
+	RUN("where", "--json", "0x1000001000", "0x20000000000", "0x5000+8k");
+	CHECK_INT(json_number("nodes.0"), 2);
+	CHECK_INT(json_number("nodes.1"), 1);
+	CHECK_INT(json_number("errors.ENOENT"), 1);
+	RUN("where", "--list", "--json", "0x1000001000");
+	CHECK_INT(strncmp(run.out, "{\"address\":\"0x1000001000\",\"node\":1,\"kind\":\"", 43), 0);
+	/* What it lists is input again. */
+	RUN("where", "--list", "0x1000001234", "0x5000+8k");
+	make_output_input();
+	RUN("move", "--to", "0", "--json", "-");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("outcomes.moved"), 1);
+	CHECK_INT(json_number("outcomes.already"), 2);
+	RUN("where", "--strict", "0x20000000000");
+	CHECK_INT(run.status, 1);
 }
 
 static void prints_a_pagemap(void)
@@ -554,6 +677,60 @@ static void prints_a_pagemap(void)
 	CHECK_STR(run.out, "");
 }
 
+static void prints_zones(void)
+{
+	RUN("zones");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, " # zone=node");
+	make_output_input();
+	RUN("zones", "--within", "0x100000+64k", "--json");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "\"source\":\"zoneinfo\"");
+	RUN("zones", "--summary");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "spanned");
+	RUN("zones", "--summary", "--json");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "\"managed_bytes\"");
+}
+
+/* Where this kernel has it, it is tested in the virtual machine. */
+static void explains_missing_idle_tracking(void)
+{
+	if (!access("/sys/kernel/mm/page_idle/bitmap", F_OK)) {
+		tap_skip("this kernel has idle page tracking");
+		return;
+	}
+	RUN("idle");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "CONFIG_IDLE_PAGE_TRACKING");
+	CHECK_INT(count(run.err, "\n"), 1);
+	CHECK_STR(run.out, "");
+}
+
+/* The door without help: this very process's page is found, and is where it is. */
+static void finds_pages_without_help(void)
+{
+	char pid[16], line[64];
+
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	RUN("pagemap", "--pid", pid, "--kind", "anon", "--mapped", "1");
+	if (run.status == 2 && strstr(run.err, "CAP_SYS_ADMIN")) {
+		tap_skip("frame numbers are hidden from this user");
+		return;
+	}
+	CHECK_INT(sscanf(run.out, "%60[^+]", line), 1);
+	RUN("where", "--door", "revmap", "--json", line);
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("pages"), 1);
+	CHECK_STR(run.log, "");	/* the device was not asked */
+	RUN("move", "--door", "revmap", "--to", "0", "--json", line, "0x7ffffffff000");
+	CHECK_STR(run.log, "");
+	CHECK_INT(json_number("errors.ENXIO"), 1);
+	if (numa_max_node() == 0)
+		CHECK_INT(json_number("outcomes.already"), 1);
+}
+
 static void informs(void)
 {
 	RUN("info");
@@ -583,12 +760,18 @@ int main(void)
 		{ "move --retry", retries },
 		{ "move: batches end between huge pages", keeps_huge_pages_whole },
 		{ "move --new", writes_new_addresses },
+		{ "move --undo", undoes },
+		{ "move --max", keeps_to_max },
+		{ "move --rate", keeps_to_the_rate },
 		{ "move: Ctrl-C, and other signals", stops_on_interrupt },
 		{ "move: a call that fails half way", reports_a_failed_call },
 		{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },
 		{ "closed pipes and full disks", is_quiet_about_a_closed_pipe },
 		{ "where", tells_where },
 		{ "pagemap", prints_a_pagemap },
+		{ "zones", prints_zones },
+		{ "idle", explains_missing_idle_tracking },
+		{ "the revmap door", finds_pages_without_help },
 		{ "info", informs },
 	};
 	int status;
