@@ -15,6 +15,7 @@ help:
 	@echo 'make check        prove that it is right: unit tests, then 6.1, 6.12 and 7.3 in a VM'
 	@echo 'make stress       only the stress test, SECONDS=$(SECONDS) on each of KERNELS'
 	@echo 'make check-mutants  show that removing any check of the core fails a test'
+	@echo 'make bench        measure what a move costs, beside what else there is; QUICK=1 in 3 minutes'
 	@echo 'make module       build the module for the running kernel (KDIR=... for another)'
 	@echo 'make lint         shell, licence and kernel style checks'
 	@echo 'make clean        remove build/ (the cache of kernels stays)'
@@ -46,10 +47,13 @@ stress:
 check-mutants:
 	@scripts/check-mutants $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
 
+bench:
+	@scripts/bench $(if $(QUICK),--quick) $(if $(filter file,$(origin KERNELS)),,--kernel $(KERNELS))
+
 lint:
 	@scripts/lint
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help user guest module demo check stress check-mutants lint clean
+.PHONY: all help user guest module demo check stress check-mutants bench lint clean

@@ -79,6 +79,11 @@ dimm_arguments() {
 accel_arguments() {
 	if [[ $accel == kvm ]]; then
 		accelerator=(-accel kvm -cpu host)
+	elif [[ $clock == instructions ]]; then
+		# Everything that differs from run to run is fixed. -erms: a byte-wise string
+		# instruction would count once for each byte.
+		accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off"
+			-cpu "max,-la57,-erms,-fsrm" -seed 1 -rtc "base=2024-01-01,clock=vm")
 	else
 		# Five-level page tables only make every emulated walk longer.
 		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57")
@@ -115,6 +120,10 @@ kill_qemu() {
 kernel_arguments() {
 	local -a words=(console=ttyS0 panic=-1 oops=panic printk.devkmsg=on
 		no_timer_check tsc=reliable watchdog_thresh=20 rcupdate.rcu_cpu_stall_timeout=60)
+	if [[ $clock == instructions ]]; then
+		# Where things lie in memory must not differ either.
+		words+=(nokaslr)
+	fi
 	if ((${#dimms[@]})); then
 		# As movable memory, so that it can be taken out again.
 		words+=(memhp_default_state=online_movable)
@@ -221,6 +230,11 @@ accel_known() {
 
 choose_accel() {
 	local answer
+	# Only emulation can count instructions.
+	if [[ $clock == instructions ]]; then
+		accel=tcg
+		return
+	fi
 	if [[ ${MOVEPHYS_ACCEL:-} ]]; then
 		[[ $MOVEPHYS_ACCEL == kvm || $MOVEPHYS_ACCEL == tcg ]] ||
 			usage_error "MOVEPHYS_ACCEL: kvm or tcg, not $MOVEPHYS_ACCEL"
@@ -235,7 +249,7 @@ choose_accel() {
 }
 
 try_kvm() {
-	local answer=$1 dir=$run_dir/trial found=tcg verdict was_ready nodes=1 mem=512M smp=1 append=
+	local answer=$1 dir=$run_dir/trial found=tcg verdict was_ready nodes=1 mem=512M smp=1 clock=real append=
 	local timeout=$kvm_trial_limit accel=kvm ctl_fd
 	local -a copies=() dimms=() machine accelerator
 	say "trying KVM"
