@@ -22,6 +22,11 @@ static inline bool mpp_cpus_has(const struct mpp_cpus *cpus, unsigned int cpu)
 	return cpu < MPP_CPUS_MAX && cpus->bits[cpu / 64] >> (cpu % 64) & 1;
 }
 
+static inline void mpp_cpus_add(struct mpp_cpus *cpus, unsigned int cpu)
+{
+	cpus->bits[cpu / 64] |= UINT64_C(1) << (cpu % 64);
+}
+
 /* ---- perf_event.c: which event to sample, from sysfs alone ---- */
 
 #define MPP_PERF_NAME_MAX	192
@@ -104,6 +109,8 @@ struct mpp_perf_cpu {
 /* -ENOBUFS: more than this user may lock; the rest is perf_event_open(2)'s. */
 int mpp_perf_cpu_open(const struct mpp_perf_sampling *how, struct mpp_perf_cpu *cpu);
 void mpp_perf_cpu_close(const struct mpp_perf_sampling *how, struct mpp_perf_cpu *cpu);
+/* No more samples; those in the ring are still to be read. */
+void mpp_perf_cpu_stop(const struct mpp_perf_cpu *cpu);
 /* As mpp_perf_decode(). */
 size_t mpp_perf_cpu_read(struct mpp_perf_cpu *cpu, struct mpp_perf_decoder *decoder,
 			 size_t nr_max, struct mpp_record *records);

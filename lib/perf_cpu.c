@@ -172,6 +172,12 @@ void mpp_perf_cpu_close(const struct mpp_perf_sampling *how, struct mpp_perf_cpu
 	free(cpu->fds);
 }
 
+void mpp_perf_cpu_stop(const struct mpp_perf_cpu *cpu)
+{
+	for (size_t i = 0; i < cpu->nr_fds; i++)
+		ioctl(cpu->fds[i], PERF_EVENT_IOC_DISABLE, 0);
+}
+
 size_t mpp_perf_cpu_read(struct mpp_perf_cpu *cpu, struct mpp_perf_decoder *decoder,
 			 size_t nr_max, struct mpp_record *records)
 {

@@ -37,7 +37,7 @@ int mpp_cpus_parse(const char *text, struct mpp_cpus *cpus)
 				return -EINVAL;
 		}
 		for (unsigned long cpu = first; cpu <= last; cpu++)
-			new.bits[cpu / 64] |= UINT64_C(1) << (cpu % 64);
+			mpp_cpus_add(&new, (unsigned int)cpu);
 		if (*text == ',' && text[1])
 			text++;
 		else if (*text && *text != '\n')

@@ -123,7 +123,7 @@ static size_t drain(struct perf_source *perf, size_t nr_max, struct mpp_record *
 	return nr;
 }
 
-/* Leaves CPUs that went offline, after a look at their rings, and takes those that came. */
+/* Leaves CPUs that went offline, once their rings are empty, and takes those that came. */
 static int follow_hotplug(struct perf_source *perf)
 {
 	struct mpp_cpus online;
@@ -135,6 +135,11 @@ static int follow_hotplug(struct perf_source *perf)
 	for (size_t i = perf->nr_cpus; i-- > 0;) {
 		if (mpp_cpus_has(&online, perf->cpus[i].nr))
 			continue;
+		if (mpp_perf_cpu_ready(&perf->cpus[i])) {
+			/* As if it were still there, until the next look. */
+			mpp_cpus_add(&online, perf->cpus[i].nr);
+			continue;
+		}
 		perf->decoder.stats.nr_lost += mpp_perf_cpu_untold(&perf->cpus[i]);
 		mpp_perf_cpu_close(&perf->how, &perf->cpus[i]);
 		perf->cpus[i] = perf->cpus[--perf->nr_cpus];
@@ -152,27 +157,42 @@ static int follow_hotplug(struct perf_source *perf)
 	return err == -ESRCH ? 0 : err;
 }
 
+/* What is due by the clock, however busy the rings are. */
+static int keep_time(struct perf_source *perf)
+{
+	const uint64_t now = now_ns();
+
+	if (!perf->ending && perf->end_ns && now >= perf->end_ns) {
+		/* Or what is still to come would never end. */
+		for (size_t i = 0; i < perf->nr_cpus; i++)
+			mpp_perf_cpu_stop(&perf->cpus[i]);
+		perf->ending = true;
+	}
+	if (perf->ending || now - perf->hotplug_ns < HOTPLUG_NS)
+		return 0;
+	return follow_hotplug(perf);
+}
+
 /* Waits for the next look at the rings; 0, or what ends the read. */
 static int wait_tick(struct perf_source *perf)
 {
-	uint64_t now = now_ns();
+	const uint64_t now = now_ns();
 	int timeout_ms = TICK_MS, result;
 
-	if (perf->end_ns && now >= perf->end_ns) {
-		perf->ending = true;
-		return 0;
-	}
-	if (perf->end_ns && perf->end_ns - now < TICK_MS * UINT64_C(1000000))
-		timeout_ms = (int)((perf->end_ns - now + 999999) / 1000000);
-	if (now - perf->hotplug_ns >= HOTPLUG_NS) {
-		result = follow_hotplug(perf);
-		if (result)
-			return result;
-	}
+	if (perf->end_ns && perf->end_ns < now + TICK_MS * UINT64_C(1000000))
+		timeout_ms = perf->end_ns > now ? (int)((perf->end_ns - now) / 1000000 + 1) : 0;
 	result = mpp_source_wait(&perf->base, perf->pidfd, timeout_ms);
 	if (result > 0)
 		perf->ending = true;
 	return result < 0 ? result : 0;
+}
+
+static int fail(struct perf_source *perf, int err)
+{
+	if (err != -EINTR && err != -ECANCELED)
+		mpp_source_set_error(&perf->base, "sampling %s: %s", perf->events[0].name,
+				     strerror(-err));
+	return err;
 }
 
 static int perf_read(struct mpp_source *src, size_t nr_max, struct mpp_record *records)
@@ -180,19 +200,18 @@ static int perf_read(struct mpp_source *src, size_t nr_max, struct mpp_record *r
 	struct perf_source *perf = to_perf(src);
 
 	for (;;) {
+		int err = keep_time(perf);
 		const bool last = perf->ending;
-		size_t nr = drain(perf, nr_max, records);
-		int err;
+		size_t nr;
 
+		if (err)
+			return fail(perf, err);
+		nr = drain(perf, nr_max, records);
 		if (nr || last)
 			return (int)nr;
 		err = wait_tick(perf);
-		if (err) {
-			if (err != -EINTR && err != -ECANCELED)
-				mpp_source_set_error(src, "sampling %s: %s", perf->events[0].name,
-						     strerror(-err));
-			return err;
-		}
+		if (err)
+			return fail(perf, err);
 	}
 }
 

@@ -204,6 +204,52 @@ static void ends_with_the_process(void)
 	close(go[1]);
 }
 
+static void *touch_without_end(void *stop)
+{
+	unsigned char *memory = fresh_memory();
+
+	while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+		for (size_t i = 0; i < NR_TOUCHED; i++)
+			memory[i * PAGE] = 1;
+		madvise(memory, NR_TOUCHED * PAGE, MADV_DONTNEED);
+	}
+	munmap(memory, NR_TOUCHED * PAGE);
+	return NULL;
+}
+
+/* Samples come faster than they are read: the time is up nevertheless. */
+static void ends_in_time(void)
+{
+	struct mpp_record records[2];
+	struct mpp_source *src = NULL;
+	struct timespec begin, end;
+	pthread_t thread;
+	int stop = 0, nr, err;
+	double seconds;
+
+	err = open_faults((struct mpp_perf_options) { .pid = getpid(), .period = 1,
+						      .ring_bytes = 4 * PAGE,
+						      .duration_ns = 200000000 }, &src);
+	if (!can_sample(err))
+		return;
+	CHECK_INT(err, 0);
+	if (err)
+		return;
+	/* Started later, so it is sampled because its creator is. */
+	pthread_create(&thread, NULL, touch_without_end, &stop);
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while ((nr = mpp_source_read(src, 2, records)) > 0)
+		poll(NULL, 0, 1);
+	CHECK_INT(nr, 0);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+	if (seconds > 5)
+		tap_fail(__FILE__, __LINE__, "%g s", seconds);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	mpp_source_unref(src);
+}
+
 static void *cancel_soon(void *src)
 {
 	poll(NULL, 0, 50);
@@ -294,6 +340,7 @@ TAP_MAIN(
 	{ "each page touched is found, once", finds_the_pages_touched },
 	{ "losses are counted", counts_what_is_lost },
 	{ "the end of a process, and its children", ends_with_the_process },
+	{ "the end of its time, with more samples than are read", ends_in_time },
 	{ "cancelled while waiting", is_cancelled },
 	{ "nonsense is refused", refuses_nonsense },
 	{ "limits and CPUs of a recorded tree", reads_limits_and_cpus },
