@@ -35,8 +35,10 @@ struct command {
 	/* act */	\
 	X(move)		\
 	X(where)	\
+	X(rank)		\
 	/* sources */	\
 	X(pagemap)	\
+	X(sample)	\
 	X(idle)		\
 	X(zones)	\
 	/* the machine */ \

@@ -72,12 +72,16 @@ struct mpp_perf_ring {
 
 struct mpp_perf_decoder {
 	bool has_data_src;
+	uint64_t period;		/* of each sample; 0: the sample says it */
 	unsigned int flags;		/* MPP_PERF_* */
 	struct mpp_perf_stats stats;
 };
 
-/* The samples that mpp_perf_decode() understands. */
-uint64_t mpp_perf_sample_type(bool has_data_src);
+/*
+ * The samples that mpp_perf_decode() understands.  With a fixed period they are not to
+ * say it: asked for that, Linux makes a sample of each software event.
+ */
+uint64_t mpp_perf_sample_type(bool has_data_src, bool has_period);
 
 /*
  * Takes records from @ring until it is empty or @nr_max are there; returns their

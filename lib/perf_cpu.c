@@ -24,7 +24,7 @@ static void fill_attr(const struct mpp_perf_sampling *how, const struct mpp_perf
 		.config = event->config[0],
 		.config1 = event->config[1],
 		.config2 = event->config[2],
-		.sample_type = mpp_perf_sample_type(event->has_data_src),
+		.sample_type = mpp_perf_sample_type(event->has_data_src, !how->options.period),
 		.read_format = PERF_FORMAT_LOST,
 		.precise_ip = event->precise & 3,
 		.exclude_kernel = event->can_exclude && !(how->options.flags & MPP_PERF_KERNEL),

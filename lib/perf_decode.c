@@ -19,10 +19,11 @@ struct sample {
 	uint64_t time, addr, period, data_src, phys_addr;
 };
 
-uint64_t mpp_perf_sample_type(bool has_data_src)
+uint64_t mpp_perf_sample_type(bool has_data_src, bool has_period)
 {
-	return PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR | PERF_SAMPLE_PERIOD |
-	       PERF_SAMPLE_PHYS_ADDR | (has_data_src ? PERF_SAMPLE_DATA_SRC : 0);
+	return PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR | PERF_SAMPLE_PHYS_ADDR |
+	       (has_period ? PERF_SAMPLE_PERIOD : 0) |
+	       (has_data_src ? PERF_SAMPLE_DATA_SRC : 0);
 }
 
 /*
@@ -98,7 +99,30 @@ static bool take_sample(struct mpp_perf_decoder *decoder, const struct sample *s
 	return true;
 }
 
-/* True when the record at the tail, of @size bytes, became *@record. */
+static bool read_sample(const struct mpp_perf_decoder *decoder, const struct mpp_perf_ring *ring,
+			uint64_t body, size_t nr_words, struct sample *sample)
+{
+	const size_t wanted = 3u + !decoder->period + decoder->has_data_src;
+
+	if (nr_words < wanted)
+		return false;
+	sample->time = word_at(ring, body);
+	sample->addr = word_at(ring, body + 8);
+	body += 16;
+	sample->period = decoder->period;
+	if (!decoder->period) {
+		sample->period = word_at(ring, body);
+		body += 8;
+	}
+	if (decoder->has_data_src) {
+		sample->data_src = word_at(ring, body);
+		body += 8;
+	}
+	sample->phys_addr = word_at(ring, body);
+	return true;
+}
+
+/* True when the record at the tail became *@record. */
 static bool take_record(struct mpp_perf_decoder *decoder, const struct mpp_perf_ring *ring,
 			struct perf_event_header header, struct mpp_record *record)
 {
@@ -108,14 +132,8 @@ static bool take_record(struct mpp_perf_decoder *decoder, const struct mpp_perf_
 
 	switch (header.type) {
 	case PERF_RECORD_SAMPLE:
-		if (nr_words < (decoder->has_data_src ? 5u : 4u))
+		if (!read_sample(decoder, ring, body, nr_words, &sample))
 			break;
-		sample.time = word_at(ring, body);
-		sample.addr = word_at(ring, body + 8);
-		sample.period = word_at(ring, body + 16);
-		if (decoder->has_data_src)
-			sample.data_src = word_at(ring, body + 24);
-		sample.phys_addr = word_at(ring, body + (decoder->has_data_src ? 32 : 24));
 		return take_sample(decoder, &sample, header.misc, record);
 	case PERF_RECORD_LOST:		/* u64 id, lost */
 		if (nr_words < 2)

@@ -348,6 +348,7 @@ int mpp_perf_open_at(const struct mpp_roots *roots, const struct mpp_perf_option
 	perf->how.options = *options;
 	perf->pidfd = -1;
 	perf->decoder.flags = options->flags;
+	perf->decoder.period = options->period;
 	err = mpp_source_init_cancel(&perf->base);
 	if (err)
 		*why = strerrordesc_np(-err);

@@ -90,6 +90,26 @@ static void decodes(void)
 	CHECK(records[0].weight == 1);
 }
 
+static void knows_a_fixed_period(void)
+{
+	reset(RING_BYTES - 16);
+	decoder.period = 500;
+	PUT(PERF_RECORD_SAMPLE, USER, 1, 2, 0x5000);
+	decoder.has_data_src = true;
+	CHECK_INT(decode(NR_MAX), 0);	/* one word short of that */
+	CHECK_INT(decoder.stats.nr_unknown, 1);
+	PUT(PERF_RECORD_SAMPLE, USER, 1, 2, 3, 0x6000);
+	CHECK_INT(decode(NR_MAX), 1);
+	CHECK_INT(records[0].addr, 0x6000);
+	CHECK(records[0].weight == 500);
+	decoder.has_data_src = false;
+	PUT(PERF_RECORD_SAMPLE, USER, 1, 2, 0x7000);
+	CHECK_INT(decode(NR_MAX), 1);
+	CHECK_INT(records[0].addr, 0x7000);
+	CHECK_INT(records[0].time_ns, 1);
+	CHECK(records[0].weight == 500);
+}
+
 /* From each position that a record can begin at, the last words before the end included. */
 static void wraps_around(void)
 {
@@ -318,13 +338,15 @@ static void decodes_a_captured_ring(void)
 
 static void asks_for_what_it_decodes(void)
 {
-	CHECK_INT(mpp_perf_sample_type(false), PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR |
-		  PERF_SAMPLE_PERIOD | PERF_SAMPLE_PHYS_ADDR);
-	CHECK_INT(mpp_perf_sample_type(true) ^ mpp_perf_sample_type(false), PERF_SAMPLE_DATA_SRC);
+	CHECK_INT(mpp_perf_sample_type(false, false), PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR |
+		  PERF_SAMPLE_PHYS_ADDR);
+	CHECK_INT(mpp_perf_sample_type(true, true), PERF_SAMPLE_TIME | PERF_SAMPLE_ADDR |
+		  PERF_SAMPLE_PHYS_ADDR | PERF_SAMPLE_PERIOD | PERF_SAMPLE_DATA_SRC);
 }
 
 TAP_MAIN(
 	{ "samples become records", decodes },
+	{ "a fixed period", knows_a_fixed_period },
 	{ "a captured ring", decodes_a_captured_ring },
 	{ "around the end, from every position", wraps_around },
 	{ "as many as there is room for", stops_when_full },
