@@ -198,10 +198,10 @@ static int open_perf(const struct sample *sample, struct mpp_source **src)
 	err = mpp_perf_open(&sample->options, &why, src);
 	if (!err)
 		return EXIT_DONE;
-	if (err == -EINVAL && sample->options.event)
-		complain("--event %s: %s", sample->options.event, why);
-	else if (err == -ESRCH)
+	if (err == -ESRCH)
 		complain("--pid %d: %s", (int)sample->options.pid, why);
+	else if (sample->options.event)
+		complain("cannot sample %s: %s", sample->options.event, why);
 	else
 		complain("cannot sample: %s", why);
 	return EXIT_USAGE;

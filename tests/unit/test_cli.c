@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The built command, run as a person would, with the fake device preloaded:
- * MOVEPHYS is the command's path, FAKE_DEVICE the library's.
- */
+/* The built command, run as a person would, with the fake device preloaded. */
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -13,118 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tap.h"
-#include "tree.h"
-
-#define ARGS_MAX	16
-#define OUT_MAX		65536
-
-struct run {
-	int status;		/* exit status, or 128 + signal */
-	char out[OUT_MAX];
-	char err[OUT_MAX];
-	char log[OUT_MAX];	/* the fake device's calls */
-};
-
-static struct run run;
-
-static void read_whole(const char *name, char *text)
-{
-	FILE *file = fopen(tree_path(name), "r");
-	size_t len = file ? fread(text, 1, OUT_MAX - 1, file) : 0;
-
-	text[len] = '\0';
-	if (file)
-		fclose(file);
-}
-
-static void redirect(int fd, const char *name, int flags)
-{
-	int file = open(tree_path(name), flags, 0600);
-
-	if (file < 0 || dup2(file, fd) < 0)
-		_exit(99);
-	close(file);
-}
-
-/* Starts the command; standard input from the file "in" unless @in_fd >= 0, output likewise. */
-static pid_t start(int in_fd, int out_fd, const char *const *args)
-{
-	char *argv[ARGS_MAX + 2] = { getenv("MOVEPHYS") };
-	pid_t pid;
-
-	for (int i = 0; args[i]; i++)
-		argv[i + 1] = (char *)(uintptr_t)args[i];
-	unlink(tree_path("log"));
-	fflush(stdout);
-	pid = fork();
-	if (pid)
-		return pid;
-	if (in_fd >= 0)
-		dup2(in_fd, STDIN_FILENO);
-	else
-		redirect(STDIN_FILENO, "in", O_RDONLY);
-	if (out_fd >= 0)
-		dup2(out_fd, STDOUT_FILENO);
-	else
-		redirect(STDOUT_FILENO, "out", O_WRONLY | O_CREAT | O_TRUNC);
-	redirect(STDERR_FILENO, "err", O_WRONLY | O_CREAT | O_TRUNC);
-	for (int fd = 3; fd < 64; fd++)
-		close(fd);
-	setenv("FAKE_MPP_LOG", tree_path("log"), 1);
-	setenv("LD_PRELOAD", getenv("FAKE_DEVICE"), 1);
-	signal(SIGPIPE, SIG_DFL);
-	alarm(30);
-	execv(argv[0], argv);
-	_exit(98);
-}
-
-static void finish(pid_t pid)
-{
-	int status;
-
-	waitpid(pid, &status, 0);
-	run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-	read_whole("out", run.out);
-	read_whole("err", run.err);
-	read_whole("log", run.log);
-}
-
-#define ARGS(...)	((const char *const[]) { __VA_ARGS__, NULL })
-/* Of a file in the tree, for arguments: stays valid while the command runs. */
-#define IN_TREE(name)	strdupa(tree_path(name))
-
-#define RUN(...)	finish(start(-1, -1, ARGS(__VA_ARGS__)))
-
-static size_t count(const char *text, const char *part)
-{
-	size_t nr = 0;
-
-	for (text = strstr(text, part); text; text = strstr(text + 1, part))
-		nr++;
-	return nr;
-}
-
-/* The number under a path such as "outcomes.moved" in the JSON printed; -1 for none. */
-static long long json_number(const char *path)
-{
-	struct json_object *root = json_tokener_parse(run.out), *at = root;
-	char copy[128];
-	long long value;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	for (char *key = strtok(copy, "."); key && at; key = strtok(NULL, "."))
-		if (!json_object_object_get_ex(at, key, &at))
-			at = NULL;
-	value = at ? json_object_get_int64(at) : -1;
-	json_object_put(root);
-	return value;
-}
+#include "run.h"
 
 static void helps(void)
 {
 	static const char *const commands[] = {
-		"move", "where", "pagemap", "idle", "zones", "info",
+		"move", "where", "rank", "pagemap", "sample", "idle", "zones", "info",
 	};
 
 	RUN("--help");
@@ -745,50 +636,30 @@ static void informs(void)
 	CHECK(json_number("cap_sys_admin") >= 0);
 }
 
-int main(void)
-{
-	static const struct tap_test tests[] = {
-		{ "help and version", helps },
-		{ "bad arguments are named, and nothing moves", names_bad_arguments },
-		{ "one line when there is no way into the kernel", tells_one_line_without_a_door },
-		{ "move: outcomes", moves },
-		{ "move: exit status by outcome", has_exit_statuses },
-		{ "move: options become flags", passes_flags },
-		{ "move: arguments, files and standard input together", reads_streams },
-		{ "move: bad lines", passes_bad_lines },
-		{ "move --from", keeps_to_from },
-		{ "move --retry", retries },
-		{ "move: batches end between huge pages", keeps_huge_pages_whole },
-		{ "move --new", writes_new_addresses },
-		{ "move --undo", undoes },
-		{ "move --max", keeps_to_max },
-		{ "move --rate", keeps_to_the_rate },
-		{ "move: Ctrl-C, and other signals", stops_on_interrupt },
-		{ "move: a call that fails half way", reports_a_failed_call },
-		{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },
-		{ "closed pipes and full disks", is_quiet_about_a_closed_pipe },
-		{ "where", tells_where },
-		{ "pagemap", prints_a_pagemap },
-		{ "zones", prints_zones },
-		{ "idle", explains_missing_idle_tracking },
-		{ "the revmap door", finds_pages_without_help },
-		{ "info", informs },
-	};
-	int status;
-
-	if (!getenv("MOVEPHYS") || !getenv("FAKE_DEVICE")) {
-		fputs("MOVEPHYS and FAKE_DEVICE are to be set: run it by `meson test`\n", stderr);
-		return EXIT_FAILURE;
-	}
-	if (numa_available() < 0) {
-		puts("1..0 # SKIP this kernel has no NUMA support");
-		return EXIT_SUCCESS;
-	}
-	/* The stand-in is preloaded, so the sanitizers' library comes second. */
-	setenv("ASAN_OPTIONS", "verify_asan_link_order=0", 1);
-	tree_make();
-	tree_write("in", "");
-	status = tap_main(tests, ARRAY_LEN(tests));
-	tree_remove();
-	return status;
-}
+RUN_MAIN(
+	{ "help and version", helps },
+	{ "bad arguments are named, and nothing moves", names_bad_arguments },
+	{ "one line when there is no way into the kernel", tells_one_line_without_a_door },
+	{ "move: outcomes", moves },
+	{ "move: exit status by outcome", has_exit_statuses },
+	{ "move: options become flags", passes_flags },
+	{ "move: arguments, files and standard input together", reads_streams },
+	{ "move: bad lines", passes_bad_lines },
+	{ "move --from", keeps_to_from },
+	{ "move --retry", retries },
+	{ "move: batches end between huge pages", keeps_huge_pages_whole },
+	{ "move --new", writes_new_addresses },
+	{ "move --undo", undoes },
+	{ "move --max", keeps_to_max },
+	{ "move --rate", keeps_to_the_rate },
+	{ "move: Ctrl-C, and other signals", stops_on_interrupt },
+	{ "move: a call that fails half way", reports_a_failed_call },
+	{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },
+	{ "closed pipes and full disks", is_quiet_about_a_closed_pipe },
+	{ "where", tells_where },
+	{ "pagemap", prints_a_pagemap },
+	{ "zones", prints_zones },
+	{ "idle", explains_missing_idle_tracking },
+	{ "the revmap door", finds_pages_without_help },
+	{ "info", informs },
+)
