@@ -367,7 +367,11 @@ enum mpp_kind {
 	MPP_NR_KINDS,
 };
 
-/* @flags: an entry of /proc/kpageflags. */
+/*
+ * @flags: an entry of /proc/kpageflags.  Some kernels (Linux 6.12) set KPF_KSM for
+ * every anonymous page; the library notices, and there never says MPP_KIND_KSM but
+ * in this call, which goes by what it is given.
+ */
 enum mpp_kind mpp_kind_of(uint64_t flags);
 /* "anon", "anon-large", ...; "?" for a number that is none. */
 const char *mpp_kind_name(unsigned int kind);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "kpage.h"
@@ -23,6 +24,47 @@ void mpp_kpage_init(struct mpp_kpage *kpage)
 {
 	for (int i = 0; i < MPP_NR_KPAGE_FILES; i++)
 		kpage->fds[i] = -1;
+	kpage->calls_anon_ksm = false;
+}
+
+/* The flags of the page at an address of this process; 0 when they cannot be had. */
+static uint64_t own_flags(const struct mpp_kpage *kpage, const char *proc, const void *page)
+{
+	uint64_t entry = 0, flags = 0, index = (uintptr_t)page >> mpp_page_shift();
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/self/pagemap", proc);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, sizeof(entry), (off_t)(index * sizeof(entry))) != sizeof(entry))
+		entry = 0;
+	close(fd);
+	entry &= (UINT64_C(1) << 55) - 1;	/* the frame; 0 when it is hidden */
+	if (!entry || mpp_kpage_read(kpage, MPP_KPAGE_FLAGS, entry, 1, &flags))
+		return 0;
+	return flags;
+}
+
+/*
+ * Linux 6.12, for one, says KSM of every anonymous page, as it tests for any of the
+ * mark's two bits, of which one stands for anonymous.  A page that has just been
+ * written is certainly not a merged one.
+ */
+static bool calls_anon_ksm(const struct mpp_kpage *kpage, const char *proc)
+{
+	size_t len = (size_t)1 << mpp_page_shift();
+	unsigned char *page = mmap(NULL, len, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t flags;
+
+	if (page == MAP_FAILED)
+		return false;
+	*(volatile unsigned char *)page = 1;
+	flags = own_flags(kpage, proc, page);
+	munmap(page, len);
+	return flags & KPF_KSM;
 }
 
 int mpp_kpage_open(struct mpp_kpage *kpage, const char *proc, enum mpp_kpage_file file)
@@ -37,6 +79,8 @@ int mpp_kpage_open(struct mpp_kpage *kpage, const char *proc, enum mpp_kpage_fil
 	if (fd < 0)
 		return errno == EACCES ? -EPERM : -errno;
 	kpage->fds[file] = fd;
+	if (file == MPP_KPAGE_FLAGS)
+		kpage->calls_anon_ksm = calls_anon_ksm(kpage, proc);
 	return 0;
 }
 
@@ -66,6 +110,9 @@ int mpp_kpage_read(const struct mpp_kpage *kpage, enum mpp_kpage_file file, uint
 	}
 	if (len < 0)
 		return -errno;
+	if (file == MPP_KPAGE_FLAGS && kpage->calls_anon_ksm)
+		for (size_t i = 0; i < done; i++)
+			entries[i] &= ~KPF_KSM;
 	for (; done < nr; done++)
 		entries[done] = file == MPP_KPAGE_FLAGS ? KPF_NOPAGE : 0;
 	return 0;

@@ -23,6 +23,7 @@
 #define KPF_THP			(UINT64_C(1) << 22)
 #define KPF_OFFLINE		(UINT64_C(1) << 23)
 #define KPF_ZERO_PAGE		(UINT64_C(1) << 24)
+#define KPF_IDLE		(UINT64_C(1) << 25)
 #define KPF_PGTABLE		(UINT64_C(1) << 26)
 
 /* No folio but a hugetlb page has more frames, and each begins at a multiple of its size. */
@@ -37,6 +38,7 @@ enum mpp_kpage_file {
 
 struct mpp_kpage {
 	int fds[MPP_NR_KPAGE_FILES];
+	bool calls_anon_ksm;	/* the kernel sets KSM for all anonymous pages */
 };
 
 const char *mpp_kpage_name(enum mpp_kpage_file file);

@@ -53,6 +53,7 @@ struct idle_source {
 	/* The piece that is being read: */
 	uint64_t piece_pfn, piece_ns;
 	size_t pos, nr;			/* frames of it that are looked at, and all */
+	size_t nr_in_bitmap;
 	uint64_t bitmap[PIECE_FRAMES / WORD_FRAMES + 1];
 	uint64_t flags[PIECE_FRAMES];
 };
@@ -181,11 +182,25 @@ static int mark_piece(struct idle_source *idle, uint64_t pfn, size_t nr)
 		/* Beyond the last frame: memory that has been taken out. */
 		if (written < 0 && errno == ENXIO)
 			break;
-		if (written <= 0)
-			return written ? -errno : -EIO;
+		if (written < 0)
+			return -errno;
+		/* A word that the last frame cuts short takes effect, but is not counted. */
+		if (!written)
+			break;
 		done += (size_t)written;
 	}
 	return 0;
+}
+
+/*
+ * The kernel looks at all frames asked for, but gives whole words only: what it says
+ * of up to 63 frames at the very end of memory is in their page flags alone.
+ */
+static size_t frames_in(uint64_t pfn, size_t bytes)
+{
+	size_t frames = bytes * CHAR_BIT, head = (size_t)(pfn % WORD_FRAMES);
+
+	return frames > head ? frames - head : 0;
 }
 
 static int read_piece(struct idle_source *idle, uint64_t pfn, size_t nr)
@@ -193,7 +208,6 @@ static int read_piece(struct idle_source *idle, uint64_t pfn, size_t nr)
 	size_t len = nr_words(pfn, nr) * sizeof(uint64_t), done = 0;
 	int err;
 
-	memset(idle->bitmap, 0, len);
 	while (done < len) {
 		ssize_t got = pread(idle->bitmap_fd, (char *)idle->bitmap + done, len - done,
 				    word_offset(pfn) + (off_t)done);
@@ -206,6 +220,7 @@ static int read_piece(struct idle_source *idle, uint64_t pfn, size_t nr)
 			break;
 		done += (size_t)got;
 	}
+	idle->nr_in_bitmap = frames_in(pfn, done);
 	err = mpp_kpage_read(&idle->kpage, MPP_KPAGE_FLAGS, pfn, nr, idle->flags);
 	if (err)
 		return err;
@@ -220,6 +235,8 @@ static bool is_idle(const struct idle_source *idle, size_t index)
 {
 	size_t bit = (size_t)(idle->piece_pfn % WORD_FRAMES) + index;
 
+	if (index >= idle->nr_in_bitmap)
+		return idle->flags[index] & KPF_IDLE;
 	return idle->bitmap[bit / WORD_FRAMES] >> (bit % WORD_FRAMES) & 1;
 }
 

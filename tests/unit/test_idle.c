@@ -178,6 +178,39 @@ static void keeps_to_the_node(void)
 	tree_remove();
 }
 
+static void *cutter(void *arg)
+{
+	const uint64_t nothing = 0;
+
+	toucher((void *)(uintptr_t)&nothing);
+	CHECK_INT(truncate(arg, 0x17fc0 / 8), 0);
+	return NULL;
+}
+
+/* Memory whose last frame cuts a word short: the kernel does not give that word. */
+static void reads_a_cut_word(void)
+{
+	char *path;
+	struct mpp_source *src;
+	pthread_t thread;
+
+	make_idle();
+	path = strdupa(tree_path(BITMAP));
+	machine_entry("kpageflags", 0x17fbf, LRU);
+	machine_entry("kpageflags", 0x17fc0, LRU | KPF_IDLE);
+	machine_entry("kpageflags", 0x17fc1, LRU);
+	src = open_idle((struct mpp_idle_options) {
+		.flags = MPP_IDLE_IDLE | MPP_IDLE_ACCESSED, .nr_rounds = 1,
+		.interval_ns = 400000000,
+	});
+	CHECK_INT(pthread_create(&thread, NULL, cutter, path), 0);
+	expect(src, NR_MAX, (const struct expected[]) {
+		{ 0x17fbf, 1, 0 }, { 0x17fc0, 1, 0 }, { 0x17fc1, 1, 1 } }, 3);
+	pthread_join(thread, NULL);
+	mpp_source_unref(src);
+	tree_remove();
+}
+
 static void goes_round_after_round(void)
 {
 	struct mpp_record records[NR_MAX];
@@ -316,6 +349,7 @@ static void tells_what_is_wrong(void)
 TAP_MAIN(
 	{ "accessed and idle pages, huge pages whole", tells_accessed_from_idle },
 	{ "only frames of the node are marked", keeps_to_the_node },
+	{ "a word that the end of memory cuts short", reads_a_cut_word },
 	{ "rounds", goes_round_after_round },
 	{ "samples", samples },
 	{ "cancelling ends the wait", stops_when_told },

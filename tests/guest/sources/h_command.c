@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Running the movephys command. */
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "h_command.h"
+
+static char *read_back(FILE *file)
+{
+	char *text;
+	long len;
+
+	fseek(file, 0, SEEK_END);
+	len = ftell(file);
+	rewind(file);
+	text = calloc(1, (size_t)len + 1);
+	if (!text || fread(text, 1, (size_t)len, file) != (size_t)len)
+		FAIL("cannot read back %ld bytes of output", len);
+	fclose(file);
+	return text;
+}
+
+static struct output run_line(const char *line)
+{
+	FILE *out = tmpfile(), *err = tmpfile();
+	struct output o;
+	int wstatus;
+	pid_t pid;
+
+	CHECK(out && err, "tmpfile: %s", strerror(errno));
+	pid = MUST(fork());
+	if (!pid) {
+		dup2(fileno(out), STDOUT_FILENO);
+		dup2(fileno(err), STDERR_FILENO);
+		execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+		_exit(127);
+	}
+	MUST(waitpid(pid, &wstatus, 0));
+	o.status = WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+	o.out = read_back(out);
+	o.err = read_back(err);
+	return o;
+}
+
+struct output shell(const char *fmt, ...)
+{
+	char line[4096];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	return run_line(line);
+}
+
+struct output shell_ok(const char *fmt, ...)
+{
+	char line[4096];
+	struct output o;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(line, sizeof(line), fmt, args);
+	va_end(args);
+	o = run_line(line);
+	if (o.status)
+		FAIL("%s: status %d: %.300s%.300s", line, o.status, o.err, o.out);
+	return o;
+}
+
+void output_free(struct output *o)
+{
+	free(o->out);
+	free(o->err);
+}
+
+void need_command(const char *name)
+{
+	struct output o = shell("movephys %s --help", name);
+
+	if (o.status)
+		SKIP("this movephys has no command %s", name);
+	output_free(&o);
+}
+
+void need_door(void)
+{
+	if (!door_present())
+		SKIP("there is no door: nothing can be moved");
+}
+
+long long json_number(const char *json, const char *key)
+{
+	char pattern[64];
+	const char *at;
+
+	snprintf(pattern, sizeof(pattern), "\"%s\":", key);
+	at = strstr(json, pattern);
+	return at ? strtoll(at + strlen(pattern), NULL, 10) : -1;
+}
+
+static const char *next_line(const char *at)
+{
+	at = strchr(at, '\n');
+	return at ? at + 1 : NULL;
+}
+
+bool list_has(const char *list, uint64_t addr)
+{
+	for (const char *at = list; at && *at; at = next_line(at)) {
+		uint64_t start, size = 1;
+		char *end;
+
+		if (strncmp(at, "0x", 2))
+			continue;
+		start = strtoull(at, &end, 16);
+		if (*end == '+')
+			size = strtoull(end + 1, NULL, 10);
+		if (addr >= start && addr - start < size)
+			return true;
+	}
+	return false;
+}
+
+size_t list_count(const char *list, const struct region *r)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < r->nr_pages; i++)
+		nr += list_has(list, region_phys(r, i));
+	return nr;
+}
+
+size_t list_lines(const char *list)
+{
+	size_t nr = 0;
+
+	for (const char *at = list; at && *at; at = next_line(at))
+		nr += !strncmp(at, "0x", 2);
+	return nr;
+}
+
+const char *cgroup_enter(const char *name)
+{
+	static char dir[128];
+	char procs[160];
+
+	if (!exists("/sys/fs/cgroup/cgroup.controllers"))
+		SKIP("cgroup v2 is not mounted at /sys/fs/cgroup");
+	if (try_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory"))
+		SKIP("cgroup v2 has no memory controller");
+	snprintf(dir, sizeof(dir), "/sys/fs/cgroup/%s-%d", name, (int)getpid());
+	CHECK(!mkdir(dir, 0755) || errno == EEXIST, "%s: %s", dir, strerror(errno));
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", dir);
+	write_text(procs, "%d", (int)getpid());
+	return dir;
+}
+
+void region_arrived(const struct region *r, int node)
+{
+	region_expect_node(r, node);
+	region_verify(r);
+}

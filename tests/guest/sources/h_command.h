@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Running the movephys command as a person would, on pages that the test owns. */
+#ifndef MPP_TESTS_COMMAND_H
+#define MPP_TESTS_COMMAND_H
+
+#include "../harness.h"
+
+/* What a shell line came to.  Both texts end with a zero byte. */
+struct output {
+	int status;		/* of its last command */
+	char *out, *err;
+};
+
+/* Runs `sh -c LINE`; the line is printf-like. */
+struct output shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void output_free(struct output *o);
+/* The same when it must end with 0; fails the test with what was said to standard error. */
+struct output shell_ok(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Skips when there is no such subcommand (yet). */
+void need_command(const char *name);
+/* Skips when no door is open: for lines that move. */
+void need_door(void);
+
+/* The number behind "KEY": in JSON; -1 when it is not there. */
+long long json_number(const char *json, const char *key);
+
+/* Does a list of 0xADDR[+SIZE] lines name this address? */
+bool list_has(const char *list, uint64_t addr);
+/* How many of the region's pages it names. */
+size_t list_count(const char *list, const struct region *r);
+/* How many lines begin with 0x. */
+size_t list_lines(const char *list);
+
+/* A memory cgroup of the test's own that this process is in from here on. */
+const char *cgroup_enter(const char *name);
+
+/* Frames found by a source become a move: checks where the region is, and what is in it. */
+void region_arrived(const struct region *r, int node);
+
+#endif /* MPP_TESTS_COMMAND_H */
