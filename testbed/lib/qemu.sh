@@ -38,7 +38,7 @@ to_bytes() {
 machine_arguments() {
 	local node other bytes total=0
 	bytes=$(to_bytes "$mem")
-	machine=(-M "q35,hmat=on" -smp "$smp")
+	machine=(-M "q35,hmat=on$( ((cxl_ways)) && printf ',cxl=on')" -smp "$smp")
 	for ((node = 0; node < nodes; node++)); do
 		machine+=(-object "memory-backend-ram,id=m$node,size=$bytes"
 			-numa "node,nodeid=$node,memdev=m$node,initiator=0$(
@@ -57,6 +57,7 @@ machine_arguments() {
 			-numa "$hmat,data-type=access-bandwidth,bandwidth=$((node ? 4 : 16))G")
 	done
 	dimm_arguments "$total"
+	cxl_machine_arguments
 }
 
 dimm_arguments() {
@@ -64,8 +65,8 @@ dimm_arguments() {
 	for dimm in "${dimms[@]}"; do
 		extra=$((extra + $(to_bytes "${dimm#*:}")))
 	done
-	if ((extra)); then
-		machine+=(-m "size=${total}B,slots=${#dimms[@]},maxmem=$((total + extra + (1 << 30)))B")
+	if ((extra || cxl_ways)); then
+		machine+=(-m "size=${total}B,slots=$((${#dimms[@]} + 1)),maxmem=$((total + extra + (1 << 30)))B")
 	else
 		machine+=(-m "size=${total}B")
 	fi
@@ -86,19 +87,19 @@ accel_arguments() {
 			-cpu "max,-la57,-erms,-fsrm" -seed 1 -rtc "base=2024-01-01,clock=vm")
 	else
 		# Five-level page tables only make every emulated walk longer.
-		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57")
+		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57$cxl_cpu")
 	fi
 }
 
 # start_qemu IMAGE DIR KERNEL-ARGUMENTS: starts the machine, sets qemu_pid. DIR has the channels.
 start_qemu() {
 	local image=$1 dir=$2 append=$3
-	local -a base=(qemu-system-x86_64 -nodefaults -no-user-config -display none -no-reboot -nic none)
+	local -a base=("${qemu[@]}" -nodefaults -no-user-config -display none -no-reboot -nic none)
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	base+=("${machine[@]}" "${accelerator[@]}" -kernel "$k_image" -initrd "$image"
 		-append "$append"
 		-chardev "file,id=log,path=$dir/log" -serial chardev:log
-		-device virtio-serial-pci
+		-device virtio-serial-pci,bus=pcie.0
 		-chardev "file,id=ctl,path=$dir/ctl" -device virtserialport,chardev=ctl,name=vm.ctl
 		-chardev "file,id=out,path=$dir/out" -device virtserialport,chardev=out,name=vm.out
 		-chardev "file,id=err,path=$dir/err" -device virtserialport,chardev=err,name=vm.err)
@@ -251,6 +252,7 @@ choose_accel() {
 try_kvm() {
 	local answer=$1 dir=$run_dir/trial found=tcg verdict was_ready nodes=1 mem=512M smp=1 clock=real append=
 	local timeout=$kvm_trial_limit accel=kvm ctl_fd
+	local cxl_ways=0
 	local -a copies=() dimms=() machine accelerator
 	say "trying KVM"
 	mkdir "$dir"

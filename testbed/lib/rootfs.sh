@@ -236,6 +236,7 @@ make_run_image() {
 		cp "$door" "$root/.vm/door.ko"
 		printf 'MPP_MODULE=/.vm/door.ko\0' >>"$root/.vm/env"
 	fi
+	add_cxl_setup "$root"
 	# Where the host's linker finds libraries outside the usual folders.
 	if [[ -r /etc/ld.so.cache ]]; then
 		cp /etc/ld.so.cache "$root/etc/"
