@@ -41,6 +41,7 @@ struct command {
 	X(sample)	\
 	X(idle)		\
 	X(zones)	\
+	X(cxl)		\
 	/* the machine */ \
 	X(info)
 

@@ -412,6 +412,94 @@ struct mpp_filter_options {
  */
 int mpp_filter_open(struct mpp_source *inner, const struct mpp_filter_options *options,
 		    struct mpp_source **src);
+/* CXL memory: from a device's own addresses (DPA) to physical ones and back. */
+
+#define MPP_CXL_NAME_MAX	32
+#define MPP_CXL_WAYS_MAX	16
+
+/* The machine's CXL memory, as it was when it was opened; any thread may ask. */
+struct mpp_cxl;
+
+struct mpp_cxl_device {
+	size_t size;			/* sizeof(struct mpp_cxl_device) */
+	char name[MPP_CXL_NAME_MAX];	/* "mem0" */
+	char host[MPP_CXL_NAME_MAX];	/* its PCI function, "0000:0d:00.0" */
+	uint64_t serial;
+	uint64_t ram_bytes, pmem_bytes;
+};
+
+struct mpp_cxl_part {
+	uint32_t device;		/* an index for mpp_cxl_get_device() */
+	uint32_t reserved;
+	uint64_t dpa;			/* its first address in the region */
+};
+
+struct mpp_cxl_region {
+	size_t size;			/* sizeof(struct mpp_cxl_region) */
+	char name[MPP_CXL_NAME_MAX];	/* "region0" */
+	char window[MPP_CXL_NAME_MAX];	/* the root decoder it is in, "decoder0.0" */
+	uint64_t start, size_bytes;	/* physical addresses */
+	uint64_t cache_bytes;		/* at its start: ordinary memory that caches it */
+	uint64_t part_bytes;		/* what each device contributes */
+	uint32_t ways, granularity;	/* over all devices */
+	uint32_t window_ways;		/* host bridges of the window */
+	uint32_t nr_xor;		/* XOR maps that deal out to them; 0: by turns */
+	uint32_t nr_parts;		/* as many as ways, once it is complete */
+	uint32_t reserved;
+	struct mpp_cxl_part parts[MPP_CXL_WAYS_MAX];	/* by position */
+	char problem[128];		/* why its addresses cannot be translated; or "" */
+};
+
+/*
+ * Reads the topology.  -ENOSYS: the library was built without libcxl; -ENODEV:
+ * the kernel shows no CXL bus.  Windows that XOR are told by the firmware's table
+ * (CEDT), which only root may read.
+ */
+int mpp_cxl_open(struct mpp_cxl **cxl);
+struct mpp_cxl *mpp_cxl_ref(struct mpp_cxl *cxl);
+/* Drops a reference and frees with the last; always returns NULL. */
+struct mpp_cxl *mpp_cxl_unref(struct mpp_cxl *cxl);
+
+/*
+ * Copies what is known of device or region @index, counted from 0; its `size` is
+ * set by the caller.  -ERANGE: there are not so many; -EINVAL: a bad `size`.
+ */
+int mpp_cxl_get_device(const struct mpp_cxl *cxl, size_t index, struct mpp_cxl_device *device);
+int mpp_cxl_get_region(const struct mpp_cxl *cxl, size_t index, struct mpp_cxl_region *region);
+/* The index of the device of this name (of @len bytes), or -ENODEV. */
+int mpp_cxl_find_device(const struct mpp_cxl *cxl, const char *name, size_t len);
+
+/*
+ * Translate one address.  -ENXIO: it is in no region that can be translated, or
+ * for a host address, in none at all; @device counts as in mpp_cxl_get_device().
+ */
+int mpp_cxl_to_hpa(const struct mpp_cxl *cxl, size_t device, uint64_t dpa, uint64_t *hpa);
+int mpp_cxl_to_dpa(const struct mpp_cxl *cxl, uint64_t hpa, size_t *device, uint64_t *dpa);
+
+/* Source: hot lists in the addresses of CXL devices. */
+
+struct mpp_cxl_hot_options {
+	size_t size;			/* sizeof(struct mpp_cxl_hot_options) */
+	const struct mpp_cxl *cxl;	/* the source takes a reference of its own */
+	/* How much an address without a size stands for: a power of two from 64; 0: 4096. */
+	uint64_t unit_bytes;
+};
+
+/*
+ * One entry per line: a device, then the columns of a record in the device's
+ * addresses: `mem0 0x1000 5`, `mem1 0x200000+2M 0.5 1234.5`.  An address without a
+ * size stands for the unit that it is in.  Yields the physical pages that hold
+ * these bytes; where a unit is spread over several, each has its share of the
+ * weight, by bytes.
+ *
+ * A line that cannot be read, names no device, or addresses that are in no region,
+ * makes a read return -EBADMSG; the next one goes on behind it.
+ */
+int mpp_cxl_hot_open(const char *path, const struct mpp_cxl_hot_options *options,
+		     struct mpp_source **src);
+/* @fd stays the caller's; @name is what error texts call it. */
+int mpp_cxl_hot_open_fd(int fd, const char *name, const struct mpp_cxl_hot_options *options,
+			struct mpp_source **src);
 
 /* Source: memory accesses sampled by the processor, through perf_event_open(2). */
 

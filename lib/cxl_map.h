@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CXL_WAYS_MAX		16
+#include <movephys.h>
+
+#define CXL_WAYS_MAX		MPP_CXL_WAYS_MAX
 #define CXL_XOR_MAPS_MAX	4
 #define CXL_GRANULARITY_MIN	256u
 #define CXL_GRANULARITY_MAX	16384u

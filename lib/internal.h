@@ -105,7 +105,12 @@ int mpp_lines_open(const char *path, mpp_line_parse *parse, unsigned int flags,
 		   struct mpp_source **src);
 int mpp_lines_open_fd(int fd, const char *name, mpp_line_parse *parse, unsigned int flags,
 		      struct mpp_source **src);
-/* NULL for a source that does not read lines. */
+/* Such a source with a parser that knows more than its line; @fd stays the caller's. */
+typedef int mpp_line_parse_for(void *arg, const char *text, size_t len, const char **why,
+			       struct mpp_record *record);
+int mpp_lines_open_for(int fd, const char *name, mpp_line_parse_for *parse, void *arg,
+		       struct mpp_source **src);
+/* NULL for a source that does not read lines, or has a parser of the second kind. */
 mpp_line_parse *mpp_lines_parser(const struct mpp_source *src);
 /* Of such a source: lines that gave a record, and lines that gave 1. */
 void mpp_lines_counts(const struct mpp_source *src, uint64_t *nr_records, uint64_t *nr_passed_over);

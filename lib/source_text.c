@@ -16,7 +16,9 @@
 struct text_source {
 	struct mpp_source base;
 	char *name;
-	mpp_line_parse *parse;
+	mpp_line_parse *parse;		/* this, or */
+	mpp_line_parse_for *parse_for;	/* this, which gets @parse_arg */
+	void *parse_arg;
 	unsigned int flags;
 	uint64_t nr_records, nr_passed_over;
 	int fd;
@@ -117,7 +119,8 @@ static int parse_line(struct text_source *text, const char *line, size_t len,
 	}
 	if (!len)
 		return 0;
-	result = text->parse(line, len, text->flags, &why, record);
+	result = text->parse ? text->parse(line, len, text->flags, &why, record) :
+		 text->parse_for(text->parse_arg, line, len, &why, record);
 	if (result < 0)
 		return bad_line(text, line, len, why);
 	if (result == 0)
@@ -235,6 +238,18 @@ err_free_name:
 	free(text->name);
 err_free_text:
 	free(text);
+	return err;
+}
+
+int mpp_lines_open_for(int fd, const char *name, mpp_line_parse_for *parse, void *arg,
+		       struct mpp_source **src)
+{
+	int err = mpp_lines_open_fd(fd, name, NULL, 0, src);
+
+	if (!err) {
+		to_text(*src)->parse_for = parse;
+		to_text(*src)->parse_arg = arg;
+	}
 	return err;
 }
 

@@ -15,7 +15,7 @@ struct table {
 static void put(struct table *table, uint64_t value, size_t nr_bytes)
 {
 	for (size_t i = 0; i < nr_bytes; i++)
-		table->bytes[table->len++] = i < 8 ? (unsigned char)(value >> 8 * i) : 0;
+		table->bytes[table->len++] = (unsigned char)(i < 8 ? value >> 8 * i : 0);
 }
 
 static void begin(struct table *table)
