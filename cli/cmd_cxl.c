@@ -396,6 +396,7 @@ static int run_to_dpa(const struct mpp_cxl *cxl, const struct options *options, 
 	struct runs runs = { .cxl = cxl, .json = options->json };
 	char bytes[BYTES_TEXT_MAX];
 	struct mpp_record records[64];
+	int nodes[64];
 	struct input *in;
 	uint64_t nr_bad;
 	int nr;
@@ -404,7 +405,7 @@ static int run_to_dpa(const struct mpp_cxl *cxl, const struct options *options, 
 	if (!in)
 		return EXIT_USAGE;
 	interrupt_catch();
-	while ((nr = input_read(in, ARRAY_SIZE(records), records)) > 0) {
+	while ((nr = input_read(in, ARRAY_SIZE(records), records, nodes)) > 0) {
 		for (int i = 0; i < nr; i++)
 			print_dpas(&runs, &records[i]);
 		if (output_is_broken() || interrupt_seen())

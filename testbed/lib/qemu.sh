@@ -84,7 +84,7 @@ accel_arguments() {
 		# Everything that differs from run to run is fixed. -erms: a byte-wise string
 		# instruction would count once for each byte.
 		accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off"
-			-cpu "max,-la57,-erms,-fsrm" -seed 1 -rtc "base=2024-01-01,clock=vm")
+			-cpu "max,-la57,-erms,-fsrm$cxl_cpu" -seed 1 -rtc "base=2024-01-01,clock=vm")
 	else
 		# Five-level page tables only make every emulated walk longer.
 		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57$cxl_cpu")
