@@ -38,7 +38,7 @@ done
 
 # endpoint_of MEM: the port on the device's side, which has its decoders.
 endpoint_of() {
-	for port in $bus/endpoint*; do
+	for port in "$bus"/endpoint*; do
 		[ "$(basename "$(readlink -f "$port/uport" 2>/dev/null)")" = "$1" ] || continue
 		basename "$port"
 		return
@@ -47,7 +47,7 @@ endpoint_of() {
 }
 
 devices_are_there() {
-	mems=$(for dir in $bus/mem*; do
+	mems=$(for dir in "$bus"/mem*; do
 		[ -r "$dir/serial" ] && echo "$(cat "$dir/serial") $(basename "$dir")"
 	done | sort | cut -d' ' -f2)
 	[ "$(echo "$mems" | grep -c mem)" -eq "$ways" ] || return 1
