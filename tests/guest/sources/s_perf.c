@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Source perf: samples with physical addresses, by an event that needs no hardware.  What
+ * it samples are minor faults, so the tests let go of translations, not of pages.
+ */
+#define _GNU_SOURCE
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "h_command.h"
+
+#define CPU1	"/sys/devices/system/cpu/cpu1/online"
+
+static void need_events(void)
+{
+	if (!exists("/proc/sys/kernel/perf_event_paranoid"))
+		SKIP("this kernel has no perf events");
+}
+
+/* Shared memory on the slow node: its pages stay when the translations go. */
+static struct region shared_region(size_t nr_pages, unsigned int tag)
+{
+	int fd = (int)MUST(memfd_create("perf", MFD_CLOEXEC));
+
+	return region_file(fd, nr_pages, slow_node(), tag, MAP_SHARED);
+}
+
+struct use {
+	const struct region *r;
+	size_t first, nr;	/* pages that are in use */
+	int cpu;		/* -1: any */
+	unsigned int nr_rounds;	/* 0: until it is told to end */
+};
+
+/* A write of nothing: the contents stay what they are, and only this page gets mapped. */
+static void fault_in(const struct region *r, size_t first, size_t nr)
+{
+	unsigned char *va = r->va + first * page_size();
+
+	MUST(madvise(va, nr * page_size(), MADV_DONTNEED));
+	for (size_t i = 0; i < nr; i++)
+		__atomic_fetch_or(va + i * page_size(), 0, __ATOMIC_RELAXED);
+}
+
+/* The pages in use fault in each round, all others in every 32nd. */
+static void use_pages(struct child *me, void *arg)
+{
+	const struct use *use = arg;
+
+	if (use->cpu >= 0)
+		pin_to_cpu(use->cpu);
+	child_sync(me);
+	for (unsigned int i = 0; !me->shared[0] && (!use->nr_rounds || i < use->nr_rounds); i++) {
+		fault_in(use->r, use->first, use->nr);
+		if (i % 32 == 0)
+			fault_in(use->r, 0, use->r->nr_pages);
+	}
+	child_tell(me);
+}
+
+static struct child start_use(struct use *use)
+{
+	struct child c = spawn(use_pages, use);
+
+	wait_for(&c);
+	go_on(&c);
+	return c;
+}
+
+/* What has a number of rounds does all of them. */
+static void end_use(struct child *c, const struct use *use)
+{
+	c->shared[0] = !use->nr_rounds;
+	wait_for(c);
+	child_end(c);
+}
+
+static size_t nr_on(const struct region *r, int node)
+{
+	size_t nr = 0;
+
+	for (size_t i = 0; i < r->nr_pages; i++)
+		nr += region_node(r, i) == node;
+	return nr;
+}
+
+/* Samples, ranks and moves 16 pages while they are in use; true to each of them. */
+static void move_what_is_hot(const char *how, size_t least)
+{
+	struct region r = shared_region(128, 3);
+	struct use use = { .r = &r, .first = 48, .nr = 16, .cpu = -1 };
+	struct region hot = { r.va + 48 * page_size(), 16, 3 };
+	struct output o;
+	struct child c;
+
+	need_events();
+	need_door();
+	c = start_use(&use);
+	o = shell("movephys sample --event faults %s --pid %d --duration 2s --node %d | "
+		  "movephys rank --top 64K | "
+		  "movephys move --from %d --to %d --all --unmapped --retry 10 --json -", how,
+		  (int)c.pid, slow_node(), slow_node(), fast_node());
+	CHECK_EQ(o.status, 0);
+	end_use(&c, &use);
+	/* All others stay: neither a cold page nor one of the test's own was moved. */
+	CHECK_EQ(json_number(o.out, "moved"), (long long)nr_on(&r, fast_node()));
+	CHECK_LE(nr_on(&r, fast_node()), 16);
+	CHECK(nr_on(&hot, fast_node()) >= least, "%zu of 16: %s%s", nr_on(&hot, fast_node()),
+	      o.err, o.out);
+	for (size_t i = 0; i < r.nr_pages; i++)
+		CHECK_EQ(pattern_check(r.va + i * page_size(), 3, i), -1);
+	output_free(&o);
+}
+
+/* Each fault is a sample: exactly the pages in use. */
+TEST(perf, hot_pages_to_a_move)
+{
+	move_what_is_hot("--period 1", 16);
+}
+
+/* As a person would: 2,000 samples a second, weighed by the events that they stand for. */
+TEST(perf, default_rate)
+{
+	move_what_is_hot("", 14);
+}
+
+static void touch_later(struct child *me, void *arg)
+{
+	struct region r;
+
+	(void)arg;
+	child_sync(me);
+	nap_ms(1500);
+	r = region_anon(64, slow_node(), 5);
+	child_sync(me);
+	region_arrived(&r, fast_node());
+}
+
+/* First touches of anonymous memory: each page once, while sampling goes on. */
+TEST(perf, first_touches_to_a_move)
+{
+	struct child c = spawn(touch_later, NULL);
+	struct output o;
+
+	need_events();
+	need_door();
+	wait_for(&c);
+	go_on(&c);
+	o = shell_ok("movephys sample --event faults --period 1 --pid %d --duration 4s --node %d "
+		     ">list", (int)c.pid, slow_node());
+	wait_for(&c);
+	CHECK(strstr(o.err, "minor-faults, 4.0 s on "), "%s", o.err);
+	CHECK(strstr(o.err, " left out: 0 lost"), "%s", o.err);
+	output_free(&o);
+	o = shell_ok("movephys rank list | movephys move --from %d --to %d --json -", slow_node(),
+		     fast_node());
+	CHECK_EQ(json_number(o.out, "moved"), 64);
+	output_free(&o);
+	go_on(&c);
+	child_end(&c);
+}
+
+/* Starts sampling of whole CPUs in the background, into the files list and err. */
+static pid_t sample_all(void)
+{
+	pid_t pid = (pid_t)MUST(fork());
+
+	if (!pid) {
+		execl("/bin/sh", "sh", "-c", "exec movephys sample --event faults --period 1 "
+		      "--json >list 2>err", (char *)NULL);
+		_exit(127);
+	}
+	nap_ms(1000);
+	return pid;
+}
+
+/* Ends it by Ctrl-C; its summary. */
+static char *end_sampling(pid_t pid)
+{
+	int wstatus;
+
+	MUST(kill(pid, SIGINT));
+	MUST(waitpid(pid, &wstatus, 0));
+	CHECK(WIFEXITED(wstatus) && WEXITSTATUS(wstatus) == 130, "wait status %#x", wstatus);
+	return read_text("err");
+}
+
+/* A CPU that goes and comes again is sampled again, and nobody has to be told. */
+TEST(perf, cpu_goes_and_comes, .doorless = true)
+{
+	struct region r = shared_region(64, 7);
+	struct use use = { .r = &r, .first = 0, .nr = 64, .cpu = 1, .nr_rounds = 3 };
+	struct output o;
+	struct child c;
+	size_t found = 0;
+	pid_t pid;
+	char *err;
+
+	need_events();
+	if (!exists(CPU1))
+		SKIP("there is no second CPU that can be taken away");
+	pid = sample_all();
+	write_restored(CPU1, "0", "1");
+	nap_ms(2500);
+	write_text(CPU1, "1");
+	nap_ms(2500);
+	c = start_use(&use);
+	end_use(&c, &use);
+	nap_ms(500);
+	err = end_sampling(pid);
+	CHECK_EQ(json_number(err, "cpu_changes"), 2);
+	CHECK_EQ(json_number(err, "cpus"), 2);
+	CHECK_EQ(json_number(err, "unknown"), 0);
+	o = shell_ok("sed -n 's/.*\"address\":\"\\(0x[0-9a-f]*\\)\".*/\\1/p' list");
+	for (size_t i = 0; i < r.nr_pages; i++)
+		found += list_has(o.out, region_phys(&r, i));
+	CHECK_EQ(found, 64);
+	output_free(&o);
+	free(err);
+}
+
+/* What the kernel had no room for is told, whoever was too slow. */
+TEST(perf, counts_losses, .doorless = true)
+{
+	struct region r = shared_region(64, 8);
+	struct use use = { .r = &r, .first = 0, .nr = 64, .cpu = 0, .nr_rounds = 400 };
+	struct child c;
+	pid_t pid;
+	char *err;
+
+	need_events();
+	pid = sample_all();
+	MUST(kill(pid, SIGSTOP));
+	c = start_use(&use);
+	end_use(&c, &use);
+	MUST(kill(pid, SIGCONT));
+	nap_ms(1000);
+	err = end_sampling(pid);
+	/* 25,600 faults and more, and 16,384 of them find room. */
+	CHECK(json_number(err, "lost") >= 9000, "%s", err);
+	CHECK(json_number(err, "samples") >= 16000, "%s", err);
+	CHECK(json_number(err, "lost") < 100000, "%s", err);
+	free(err);
+}
+
+TEST(perf, ends_with_the_process, .doorless = true)
+{
+	struct region r = shared_region(16, 9);
+	struct use use = { .r = &r, .first = 0, .nr = 16, .cpu = -1 };
+	struct child c;
+	struct output o;
+	long long start;
+
+	need_events();
+	c = start_use(&use);
+	start = now_ms();
+	o = shell("(sleep 1; kill -9 %d) & movephys sample --event faults --pid %d >list",
+		  (int)c.pid, (int)c.pid);
+	CHECK_EQ(o.status, 0);
+	CHECK_LE(now_ms() - start, 20000);
+	CHECK(strstr(o.err, " samples; left out: "), "%s", o.err);
+	output_free(&o);
+	MUST(waitpid(c.pid, NULL, 0));
+	o = shell("movephys sample --event faults --pid %d", (int)c.pid);
+	CHECK_EQ(o.status, 2);
+	CHECK(strstr(o.err, "no such process"), "%s", o.err);
+	output_free(&o);
+}
+
+/* One line, and what to do, where the machine has no PMU: an emulated processor has none. */
+TEST(perf, without_a_pmu, .doorless = true)
+{
+	struct output o;
+
+	need_events();
+	o = shell("movephys sample --duration 10ms");
+	if (!o.status)
+		SKIP("this machine has a PMU that samples memory accesses");
+	CHECK_EQ(o.status, 2);
+	CHECK(strstr(o.err, "the event faults, first touches, works anywhere"), "%s", o.err);
+	CHECK(strchr(o.err, '\n') == strrchr(o.err, '\n'), "%s", o.err);
+	output_free(&o);
+}
+
+static void sample_as_nobody(struct child *me, void *arg)
+{
+	struct output o;
+
+	(void)me;
+	(void)arg;
+	MUST(chmod("/tmp", 01777));
+	MUST(setgid(65534));
+	MUST(setuid(65534));
+	o = shell("movephys sample --event faults --duration 10ms");
+	CHECK_EQ(o.status, 2);
+	CHECK(strstr(o.err, "root or CAP_PERFMON"), "%s", o.err);
+	CHECK(strchr(o.err, '\n') == strrchr(o.err, '\n'), "%s", o.err);
+	CHECK(!*o.out);
+	output_free(&o);
+}
+
+TEST(perf, unprivileged, .doorless = true)
+{
+	struct child c;
+
+	need_events();
+	write_restored("/proc/sys/kernel/perf_event_paranoid", "2", "2");
+	c = spawn(sample_as_nobody, NULL);
+	child_end(&c);
+}
