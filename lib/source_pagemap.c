@@ -16,7 +16,7 @@
 #define PM_PRESENT	(UINT64_C(1) << 63)
 #define PM_PFN_MASK	((UINT64_C(1) << 55) - 1)
 
-#define BATCH_ENTRIES	32768	/* 256 KiB a read: 128 MiB of address space */
+#define BATCH_ENTRIES	8192	/* 64 KiB a read, which stay in the cache: 32 MiB of addresses */
 
 /*
  * PAGEMAP_SCAN tells where a mapping has pages at all (Linux 6.7, "fs/proc/task_mmu:
@@ -34,7 +34,6 @@ struct scan_arg {
 
 #define SCAN_IOCTL	_IOWR('f', 16, struct scan_arg)
 #define SCAN_PRESENT	(UINT64_C(1) << 3)
-#define SCAN_REGIONS	256
 
 struct pagemap_source {
 	struct mpp_source base;
@@ -47,9 +46,8 @@ struct pagemap_source {
 	bool done;
 	int failure;		/* final: what every later read returns */
 	uint64_t vma_pos, vma_end;	/* what is left of the current mapping */
+	bool in_desert;		/* the last entries read were all empty */
 	bool cannot_scan;
-	size_t region_pos, nr_regions;
-	struct scan_region regions[SCAN_REGIONS];
 	uint64_t va, part_end;	/* what is left of the part of it that is being read */
 	size_t pos, end;	/* unread entries; entries[pos] is for @va */
 	struct mpp_record run;	/* being merged, when size_bytes is not 0 */
@@ -128,58 +126,61 @@ static int next_vma(struct pagemap_source *pm)
 	}
 }
 
-/* Asks where the mapping goes on to have pages; false where the kernel cannot tell. */
-static bool scan_regions(struct pagemap_source *pm)
+/* Goes on to where the mapping has a page again; false where the kernel cannot tell. */
+static bool cross_desert(struct pagemap_source *pm)
 {
+	struct scan_region next = { 0 };
 	struct scan_arg arg = {
 		.size = sizeof(arg),
 		.start = pm->vma_pos,
 		.end = pm->vma_end,
-		.vec = (uintptr_t)pm->regions,
-		.vec_len = SCAN_REGIONS,
+		.vec = (uintptr_t)&next,
+		.vec_len = 1,
+		.max_pages = 1,
 		.category_mask = SCAN_PRESENT,
 		.return_mask = SCAN_PRESENT,
 	};
 	int nr = ioctl(pm->pagemap_fd, SCAN_IOCTL, &arg);
 
-	if (nr < 0 || arg.walk_end <= pm->vma_pos)
+	if (nr < 0 || next.start > pm->vma_end || (nr && next.start < pm->vma_pos))
 		return false;
-	pm->region_pos = 0;
-	pm->nr_regions = (size_t)nr;
-	pm->vma_pos = arg.walk_end;
+	pm->vma_pos = nr ? next.start : pm->vma_end;
 	return true;
 }
 
 /*
  * 1 with the next stretch to read set, 0 when there are no more, or -errno.
- * A mapping that one read covers is read; of a larger one, which may be
- * terabytes with next to nothing in it, only what the scan shows.
+ * Where there are pages, reading is the fastest way to learn of them; a mapping may
+ * also be terabytes with next to nothing in it, and then asking is.
  */
 static int next_part(struct pagemap_source *pm)
 {
 	const uint64_t batch_bytes = (uint64_t)BATCH_ENTRIES << pm->page_shift;
+	int err;
 
-	for (;;) {
-		int err;
-
-		if (pm->region_pos < pm->nr_regions) {
-			pm->va = pm->regions[pm->region_pos].start;
-			pm->part_end = pm->regions[pm->region_pos].end;
-			pm->region_pos++;
-			return 1;
-		}
+	while (pm->vma_pos >= pm->vma_end || pm->in_desert) {
 		if (pm->vma_pos >= pm->vma_end) {
 			err = next_vma(pm);
 			if (err <= 0)
 				return err;
+		} else if (!pm->cannot_scan && pm->vma_end - pm->vma_pos > batch_bytes) {
+			pm->cannot_scan = !cross_desert(pm);
 		}
-		if (pm->cannot_scan || pm->vma_end - pm->vma_pos <= batch_bytes) {
-			pm->va = pm->vma_pos;
-			pm->part_end = pm->vma_pos = pm->vma_end;
-			return 1;
-		}
-		pm->cannot_scan = !scan_regions(pm);
+		pm->in_desert = false;
 	}
+	pm->va = pm->vma_pos;
+	pm->part_end = pm->vma_end - pm->vma_pos > batch_bytes ? pm->vma_pos + batch_bytes :
+		       pm->vma_end;
+	pm->vma_pos = pm->part_end;
+	return 1;
+}
+
+static bool is_empty(const struct pagemap_source *pm)
+{
+	for (size_t i = 0; i < pm->end; i++)
+		if (pm->entries[i] & PM_PRESENT)
+			return false;
+	return true;
 }
 
 /* 1 with entries to look at, 0 at the end, or -errno. */
@@ -208,6 +209,7 @@ static int fill(struct pagemap_source *pm)
 		return -ESRCH;
 	pm->pos = 0;
 	pm->end = (size_t)len / sizeof(uint64_t);
+	pm->in_desert = is_empty(pm);
 	return 1;
 }
 
@@ -218,34 +220,66 @@ static void emit(struct pagemap_source *pm, size_t nr, struct mpp_record *record
 	pm->run.size_bytes = 0;
 }
 
+/*
+ * Lengthens the run by the entries that continue it: present, and of the very next
+ * frame each time.  This is where a read of gigabytes spends its time.
+ */
+static void take_run(struct pagemap_source *pm)
+{
+	const uint64_t *entry = pm->entries + pm->pos, *end = pm->entries + pm->end;
+	uint64_t expected = PM_PRESENT |
+			    ((pm->run.addr + pm->run.size_bytes) >> pm->page_shift);
+	uint64_t nr_bytes;
+
+	while (entry < end && (*entry & (PM_PRESENT | PM_PFN_MASK)) == expected) {
+		entry++;
+		expected++;
+	}
+	nr_bytes = (uint64_t)(entry - pm->entries - (ptrdiff_t)pm->pos) << pm->page_shift;
+	pm->run.size_bytes += nr_bytes;
+	pm->va += nr_bytes;
+	pm->pos = (size_t)(entry - pm->entries);
+}
+
+static void skip_absent(struct pagemap_source *pm)
+{
+	size_t pos = pm->pos;
+
+	while (pos < pm->end && !(pm->entries[pos] & PM_PRESENT))
+		pos++;
+	pm->va += (uint64_t)(pos - pm->pos) << pm->page_shift;
+	pm->pos = pos;
+}
+
 /* Looks at buffered entries until they or the room for records run out. */
 static int scan(struct pagemap_source *pm, size_t nr, size_t nr_max, struct mpp_record *records)
 {
 	const uint64_t page_bytes = UINT64_C(1) << pm->page_shift;
 	const bool merge = !(pm->options.flags & MPP_PAGEMAP_PER_PAGE);
 
-	for (; pm->pos < pm->end && nr < nr_max; pm->pos++, pm->va += page_bytes) {
-		uint64_t entry = pm->entries[pm->pos];
-		uint64_t addr = (entry & PM_PFN_MASK) << pm->page_shift;
+	while (pm->pos < pm->end && nr < nr_max) {
+		uint64_t entry;
 
-		if (!(entry & PM_PRESENT))
-			continue;
+		if (merge && pm->run.size_bytes && pm->va == pm->run_va + pm->run.size_bytes)
+			take_run(pm);
+		skip_absent(pm);
+		if (pm->pos == pm->end)
+			break;
+		entry = pm->entries[pm->pos];
 		if (!(entry & PM_PFN_MASK))
 			return -EPERM;
-		if (pm->run.size_bytes && merge && addr == pm->run.addr + pm->run.size_bytes &&
-		    pm->va == pm->run_va + pm->run.size_bytes) {
-			pm->run.size_bytes += page_bytes;
-			continue;
-		}
+		/* After a gap the run may go on in the frame, but not in the address. */
 		if (pm->run.size_bytes)
 			emit(pm, nr++, records);
 		pm->run = (struct mpp_record) {
-			.addr = addr,
+			.addr = (entry & PM_PFN_MASK) << pm->page_shift,
 			.size_bytes = page_bytes,
 			.weight = 1,
 			.source = MPP_SOURCE_PAGEMAP,
 		};
 		pm->run_va = pm->va;
+		pm->pos++;
+		pm->va += page_bytes;
 	}
 	return (int)nr;
 }
