@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -283,6 +284,122 @@ end:
 	tree_write("in", "");
 }
 
+/* ---- The manual's examples ---- */
+
+#define LINE_MAX_BYTES	1024
+
+/* Replaces each @from in @line, which has LINE_MAX_BYTES. */
+static void replace(char *line, const char *from, const char *to)
+{
+	char copy[LINE_MAX_BYTES];
+
+	for (char *at = strstr(line, from); at; at = strstr(at + strlen(to), from)) {
+		snprintf(copy, sizeof(copy), "%s", at + strlen(from));
+		snprintf(at, LINE_MAX_BYTES - (size_t)(at - line), "%s%s", to, copy);
+	}
+}
+
+/* What is another machine's: its nodes, its processes, and the time that a reader has. */
+static void make_local(char *line)
+{
+	char pid[32];
+
+	snprintf(pid, sizeof(pid), "--pid %d", (int)getpid());
+	replace(line, "\\-", "-");
+	replace(line, "--pid 1234", pid);
+	replace(line, "--node 1", "--node 0");
+	replace(line, "--from 1", "--from 0");
+	replace(line, "--to 1", "--to 0");
+	replace(line, "--duration 10s", "--duration 100ms");
+	replace(line, "samples.txt", IN_TREE("samples.txt"));
+}
+
+static void write_script(const char *name, const char *text)
+{
+	tree_write(name, text);
+	chmod(tree_path(name), 0755);
+}
+
+/* A shell that finds the built command, and something that prints as perf script does. */
+static void run_shell(const char *line)
+{
+	char path[1024], text[2048];
+	pid_t pid;
+	int status;
+
+	snprintf(text, sizeof(text), "#!/bin/sh\nexport LD_PRELOAD='%s'\nexec '%s' \"$@\"\n",
+		 getenv("FAKE_DEVICE"), getenv("MOVEPHYS"));
+	write_script("bin/movephys", text);
+	write_script("bin/perf", "#!/bin/sh\necho '1.500000: 300 ibs_op//: 1000005040'\n");
+	snprintf(path, sizeof(path), "%s:%s", tree_path("bin"), getenv("PATH"));
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		int out = open(tree_path("out"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		int err = open(tree_path("err"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+		dup2(open("/dev/null", O_RDONLY), STDIN_FILENO);
+		dup2(out, STDOUT_FILENO);
+		dup2(err, STDERR_FILENO);
+		setenv("PATH", path, 1);
+		/* Those that go on for ever go on for a second. */
+		execlp("timeout", "timeout", "-s", "INT", "1", "sh", "-c", line, (char *)NULL);
+		_exit(98);
+	}
+	waitpid(pid, &status, 0);
+	run.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	read_whole("out", run.out);
+	read_whole("err", run.err);
+}
+
+static void run_example(const char *example)
+{
+	char line[LINE_MAX_BYTES];
+
+	snprintf(line, sizeof(line), "%s", example);
+	line[strcspn(line, "\n")] = '\0';
+	make_local(line);
+	run_shell(line);
+	/* A machine may lack a PMU or idle page tracking, but no option may be unknown. */
+	if (strstr(run.err, "Try:") || strstr(run.err, "not found") || run.status == 98)
+		tap_fail(__FILE__, __LINE__, "%s: %s", line, run.err);
+	if (run.status && run.status != 124 && !strstr(run.err, "cannot sample") &&
+	    !strstr(run.err, "idle page tracking"))
+		tap_fail(__FILE__, __LINE__, "%s: status %d: %s", line, run.status, run.err);
+}
+
+static void runs_examples_of(const char *page)
+{
+	char path[1024], line[LINE_MAX_BYTES];
+	bool in_examples = false;
+	size_t nr = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", getenv("MAN1") ? getenv("MAN1") : ".", page);
+	file = fopen(path, "r");
+	if (!file) {
+		tap_fail(__FILE__, __LINE__, "%s is not there; MAN1 says where", path);
+		return;
+	}
+	tree_write("samples.txt", "0x13f400000 5\n");
+	while (fgets(line, sizeof(line), file)) {
+		if (!strncmp(line, ".SH ", 4))
+			in_examples = !strcmp(line, ".SH EXAMPLES\n");
+		if (!in_examples || *line == '.')
+			continue;
+		run_example(line);
+		nr++;
+	}
+	fclose(file);
+	CHECK(nr >= 4);
+}
+
+static void runs_the_manuals_examples(void)
+{
+	runs_examples_of("movephys-rank.1");
+	runs_examples_of("movephys-sample.1");
+}
+
 RUN_MAIN(
 	{ "bad arguments are named", names_bad_arguments },
 	{ "rank: top, minimum, cold, pages, JSON", ranks },
@@ -293,4 +410,5 @@ RUN_MAIN(
 	{ "rank: memory whatever the input", keeps_to_its_memory },
 	{ "sample --perf-script", reads_perf_script },
 	{ "sample a process until it ends", samples_a_process },
+	{ "the examples of the manual", runs_the_manuals_examples },
 )
