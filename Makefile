@@ -4,6 +4,7 @@
 
 KERNELS ?= 6.1 6.12 7.3
 SECONDS ?= 600
+PREFIX ?= /usr/local
 
 BUILD := $(CURDIR)/build
 
@@ -17,6 +18,9 @@ help:
 	@echo 'make check-mutants  show that removing any check of the core fails a test'
 	@echo 'make bench        measure what a move costs, beside what else there is; QUICK=1 in 3 minutes'
 	@echo 'make module       build the module for the running kernel (KDIR=... for another)'
+	@echo 'make install      command, library, manual pages, module source for DKMS (PREFIX, DESTDIR)'
+	@echo 'make uninstall    remove what make install put there'
+	@echo 'make deb          Debian packages of it all, in build/deb'
 	@echo 'make lint         shell, licence and kernel style checks'
 	@echo 'make clean        remove build/ (the cache of kernels stays)'
 	@echo
@@ -33,6 +37,12 @@ guest:
 
 module:
 	@$(MAKE) --no-print-directory -C kernel/module
+
+install uninstall:
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install $@
+
+deb:
+	@scripts/deb
 
 demo:
 	@scripts/demo
@@ -56,4 +66,4 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help user guest module demo check stress check-mutants bench lint clean
+.PHONY: all help user guest module install uninstall deb demo check stress check-mutants bench lint clean
