@@ -47,7 +47,15 @@ test_program() {
 		"$here/program.c"
 }
 
+# Each page of the tree is there.
 test_manuals() {
+	(cd "$tree/man" && find . -path './man*/*' -type f) | sort >"$work/pages"
+	(cd "$root/usr/share/man" && find . -type f) | sort | diff "$work/pages" - >"$work/diff"
+	verdict install/pages $? "the pages in man/ and the installed ones differ" "$work/diff"
+	test_groff
+}
+
+test_groff() {
 	local page
 	: >"$work/man.log"
 	if ! command -v groff >/dev/null; then

@@ -14,7 +14,7 @@ list_packages() {
 	for package in "${packages[@]}"; do
 		dpkg-deb -c "$tree/build/deb/${package}_$version"_*.deb | grep -v '/$' |
 			awk -v package="$package" '{ print package, $1, $6 }'
-	done | sed 's| \./| |' | plain_names
+	done | sed 's| \./| |' | grep -v '/share/man/' | plain_names
 }
 
 # stage_kernels DIR: lib/modules/RELEASE/build for each kernel, as its headers' package has it.
