@@ -9,6 +9,10 @@
 struct mpp_move probe(unsigned int flags);
 int raw_probe(int fd, unsigned int flags);
 
+/* Addresses that no caller may use: one of any width, and one of 64 bits. */
+#define LAST_PAGE_32	0xfffff000ull
+#define KERNEL_ADDRESS	0xffff888000000000ull
+
 /* One page and room for its answers. */
 struct one {
 	struct region r;

@@ -56,7 +56,8 @@ TEST(callers, bad_pointers)
 		/* No nodes is a query. */
 		if (which != NODES)
 			expect_fault(held, which, 0, "NULL");
-		expect_fault(held, which, 0xffff888000000000ull, "in the kernel");
+		expect_fault(held, which, KERNEL_ADDRESS, "in the kernel");
+		expect_fault(held, which, LAST_PAGE_32, "at the end of 32 bits");
 		expect_fault(held, which, 0xfffffffffffff000ull, "at the very end");
 		expect_fault(held, which, 0x8000000000000000ull, "not canonical");
 		expect_fault(held, which, 0x00007ffffffff000ull, "at the end of user space");
@@ -117,7 +118,7 @@ TEST(callers, new_pages_only_with_flag)
 	CHECK_EQ(o.status, fast_node());
 	one_init(&o);
 	o.move.flags = 0;
-	o.move.new_pages = 0xffff888000000000ull;
+	o.move.new_pages = door_takes(KERNEL_ADDRESS) ? KERNEL_ADDRESS : LAST_PAGE_32;
 	CHECK_EQ(raw(held, &o.move), 0);
 	CHECK_EQ(o.status, fast_node());
 }

@@ -241,11 +241,10 @@ TEST(callers, unknown_flag_moves_nothing)
 TEST(callers, no_pages)
 {
 	struct mpp_move move = probe(MPP_MF_NEW_PAGES);
-	uint64_t bad = 0xffff888000000000ull;
+	uint64_t bad;
 
 	CHECK_EQ(mpp(0, NULL, NULL, NULL, 0, NULL), 0);
-	if (!door_takes(bad))
-		bad = UINT_MAX - 0xfff;
+	bad = door_takes(KERNEL_ADDRESS) ? KERNEL_ADDRESS : LAST_PAGE_32;
 	move.pages = move.nodes = move.status = move.new_pages = bad;
 	CHECK_EQ(raw(door_hold(), &move), 0);
 }
