@@ -42,6 +42,7 @@ struct command {
 	X(idle)		\
 	X(zones)	\
 	X(cxl)		\
+	X(damon)	\
 	/* the machine */ \
 	X(info)
 
@@ -89,7 +90,7 @@ int door_parse(const char *text, enum mpp_door *door);
 void door_explain(enum mpp_door door, int err, const char **why, const char **remedy);
 bool has_sys_admin(void);
 
-/* interrupt.c: SIGINT and SIGTERM end the work between two batches. */
+/* interrupt.c: SIGINT, SIGTERM and SIGHUP end the work between two batches. */
 void interrupt_catch(void);
 /* The signal that came, or 0. */
 int interrupt_seen(void);

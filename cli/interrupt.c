@@ -23,10 +23,15 @@ void interrupt_catch(void)
 		.sa_handler = on_signal,
 		.sa_flags = (int)SA_RESETHAND,
 	};
+	struct sigaction before;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* nohup(1) has it ignored, and that stays. */
+	sigaction(SIGHUP, NULL, &before);
+	if (before.sa_handler != SIG_IGN)
+		sigaction(SIGHUP, &action, NULL);
 }
 
 int interrupt_seen(void)

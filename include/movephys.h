@@ -637,6 +637,55 @@ struct mpp_rank_stats {
 
 int mpp_rank_stats(const struct mpp_rank *rank, struct mpp_rank_stats *stats);
 
+/* Source: DAMON, the kernel's monitor of data accesses, on physical addresses. */
+
+#define MPP_DAMON_ACCESSED	(1u << 0)	/* regions with accesses in the last interval */
+#define MPP_DAMON_IDLE		(1u << 1)	/* regions without: weight 0 */
+#define MPP_DAMON_START		(1u << 2)	/* run a monitor, and end it with the source */
+
+struct mpp_damon_options {
+	size_t size;		/* sizeof(struct mpp_damon_options) */
+	unsigned int flags;	/* MPP_DAMON_*, at least one of the first two */
+	unsigned int kdamond;	/* which one to read, as in sysfs; 0 with MPP_DAMON_START */
+	unsigned int nr_snapshots; /* 0: until cancelled */
+	unsigned int min_accesses; /* of those accessed, only from here on */
+	uint64_t interval_ns;	/* between snapshots; with MPP_DAMON_START before the first, too */
+	/* The rest is for MPP_DAMON_START.  0: as DAMON does by itself. */
+	uint64_t sample_ns;	/* between two looks at a region */
+	uint64_t aggregate_ns;	/* over which accesses are counted */
+	unsigned int min_regions, max_regions;
+	const int *nodes;	/* monitor the memory of these; copied */
+	size_t nr_nodes;
+	const struct mpp_record *ranges; /* or these, by address; copied */
+	size_t nr_ranges;	/* with neither, all memory */
+};
+
+/*
+ * Snapshots of the regions that a scheme of the monitor has looked at: the first
+ * scheme whose action is "stat", else the first.  DAMON takes all pages of a region
+ * to be accessed alike: the weight is the number of accesses it counted times the
+ * number of pages.
+ *
+ * Opening gives -ENOENT when the kernel has no DAMON (CONFIG_DAMON_SYSFS), -EPERM
+ * when the caller may not use it, -ENODEV when there is no such kdamond, -ESRCH when
+ * it does not run, -ENOTSUP when it does not monitor physical addresses (or cannot),
+ * -ENODATA when it has no scheme; with MPP_DAMON_START -EBUSY when somebody else has
+ * set up kdamonds, which starting another one would remove.  Reading gives -ESRCH
+ * when the monitor has ended.
+ */
+int mpp_damon_open(const struct mpp_damon_options *options, struct mpp_source **src);
+
+struct mpp_damon_region {
+	unsigned int nr_accesses;	/* in the last interval */
+	unsigned int max_accesses;	/* as many as there could have been; 0: not known */
+	uint64_t age;			/* for how many intervals it has been so */
+};
+
+/* Of record @index of the last read; -ERANGE: there was no such record, -ENOTSUP:
+ * this is no such source. */
+int mpp_damon_region(const struct mpp_source *src, size_t index,
+		     struct mpp_damon_region *region);
+
 /* Which node a physical address belongs to, by the machine's memory map. */
 
 struct mpp_nodemap;

@@ -75,50 +75,15 @@ int lstat64(const char *path, struct stat64 *info)
 
 /* ---- Recorded trees ---- */
 
-static void add_bytes(const char *name, uint64_t *at, const char *text)
-{
-	unsigned int byte;
-	int used;
-
-	for (; sscanf(text, " %2x%n", &byte, &used) == 1; text += used) {
-		unsigned char value = (unsigned char)byte;
-
-		tree_write_at(name, (*at)++, &value, 1);
-	}
-}
-
-/* L PATH TARGET, F PATH TEXT, X PATH BYTES; a path may have no blanks. */
 static void record(const char *file_name)
 {
-	char path[PATH_MAX], line[1024], text[1040];
-	uint64_t nr_bytes = 0;
-	FILE *file;
+	char path[PATH_MAX];
 
 	redirecting = false;
 	snprintf(sys_path, sizeof(sys_path), "%s/sys", tree_make());
 	roots = (struct mpp_roots) { .proc = "/nonexistent", .sys = sys_path };
 	snprintf(path, sizeof(path), "%s/%s", data_dir, file_name);
-	file = fopen(path, "r");
-	if (!file) {
-		perror(path);
-		exit(EXIT_FAILURE);
-	}
-	while (fgets(line, sizeof(line), file)) {
-		char *name = line + 2, *rest;
-
-		line[strcspn(line, "\n")] = '\0';
-		rest = name + strcspn(name, " ");
-		if (*rest)
-			*rest++ = '\0';
-		snprintf(text, sizeof(text), "%s\n", rest);
-		if (*line == 'L')
-			tree_link(name, rest);
-		else if (*line == 'F')
-			tree_write(name, text);
-		else if (*line == 'X')
-			add_bytes(name, &nr_bytes, rest);
-	}
-	fclose(file);
+	tree_replay(path);
 	/* Where links lead, though there is nothing to read. */
 	tree_write("sys/devices/pci0000:20/0000:20:00.0/vendor", "0x1b36\n");
 	tree_write("sys/devices/pci0000:20/0000:20:01.0/vendor", "0x1b36\n");
@@ -492,9 +457,9 @@ int main(void)
 		{ "hot lists: options, waiting, cancelling", checks_options },
 	};
 
-	data_dir = getenv("CXL_DATA");
+	data_dir = getenv("UNIT_DATA");
 	if (!data_dir) {
-		puts("1..0 # SKIP CXL_DATA is to name the recorded trees: run it by `meson test`");
+		puts("1..0 # SKIP UNIT_DATA is to name the recorded trees: run it by `meson test`");
 		return EXIT_SUCCESS;
 	}
 	return tap_main(tests, ARRAY_LEN(tests));

@@ -68,6 +68,43 @@ void tree_link(const char *name, const char *target)
 	need(!symlink(target, with_parents(name)), name);
 }
 
+static void add_bytes(const char *name, uint64_t *at, const char *text)
+{
+	unsigned int byte;
+	int used;
+
+	for (; sscanf(text, " %2x%n", &byte, &used) == 1; text += used) {
+		unsigned char value = (unsigned char)byte;
+
+		tree_write_at(name, (*at)++, &value, 1);
+	}
+}
+
+void tree_replay(const char *recording)
+{
+	FILE *file = fopen(recording, "re");
+	char line[1024], text[1040];
+	uint64_t nr_bytes = 0;
+
+	need(file != NULL, recording);
+	while (fgets(line, sizeof(line), file)) {
+		char *name = line + 2, *rest;
+
+		line[strcspn(line, "\n")] = '\0';
+		rest = name + strcspn(name, " ");
+		if (*rest)
+			*rest++ = '\0';
+		snprintf(text, sizeof(text), "%s\n", rest);
+		if (*line == 'L')
+			tree_link(name, rest);
+		else if (*line == 'F')
+			tree_write(name, text);
+		else if (*line == 'X')
+			add_bytes(name, &nr_bytes, rest);
+	}
+	fclose(file);
+}
+
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *ftw)
 {
 	(void)info;

@@ -14,6 +14,11 @@ const char *tree_path(const char *name);
 void tree_write(const char *name, const char *text);
 void tree_write_at(const char *name, uint64_t offset, const void *data, size_t len);
 void tree_link(const char *name, const char *target);
+/*
+ * Makes what a recording holds: lines "L PATH TARGET" for a link, "F PATH TEXT" for
+ * a file, "X PATH BYTES" for the next bytes of one, in hexadecimal.
+ */
+void tree_replay(const char *recording);
 void tree_remove(void);
 
 #endif /* MOVEPHYS_TREE_H */
