@@ -1,67 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Source page_idle: pages in use and pages that are not, told apart and moved apart. */
 #include "h_command.h"
+#include "h_use.h"
 
 #define BITMAP	"/sys/kernel/mm/page_idle/bitmap"
-#define LRU_GEN	"/sys/kernel/mm/lru_gen/enabled"
 
 static void need_idle_tracking(void)
 {
 	if (!exists(BITMAP))
 		SKIP("this kernel has no " BITMAP " (CONFIG_IDLE_PAGE_TRACKING)");
-}
-
-/* Without it bits are taken by nobody else; with it a test of its own asks for a warning. */
-static void classic_lru(void)
-{
-	if (exists(LRU_GEN))
-		write_restored(LRU_GEN, "0", "7");
-}
-
-struct use {
-	const struct region *r;
-	size_t first, nr;	/* pages that are in use */
-};
-
-/*
- * Touches pages until it is told to end.  A processor notes an access in the page
- * table only when it has to look there: so the translations are thrown away each
- * time, as they are by themselves where more is going on than in this guest.
- */
-static void use_pages(struct child *me, void *arg)
-{
-	const struct use *use = arg;
-	const size_t many = 64 * page_size();	/* more than are flushed one by one */
-	unsigned char *other = must_mmap(many, PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	volatile unsigned char sum = 0;
-
-	child_tell(me);
-	while (!me->shared[0]) {
-		for (size_t i = use->first; i < use->first + use->nr; i++)
-			sum += *(volatile unsigned char *)(use->r->va + i * page_size());
-		MUST(mprotect(other, many, PROT_READ | PROT_WRITE));
-		memset(other, sum, many);
-		MUST(mprotect(other, many, PROT_READ));
-	}
-}
-
-/*
- * The region's pages are this process's and a child's: the child touches them, which
- * is enough, as the idle bit is the page's.
- */
-static struct child start_use(struct use *use)
-{
-	struct child c = spawn(use_pages, use);
-
-	wait_for(&c);
-	return c;
-}
-
-static void end_use(struct child *c)
-{
-	c->shared[0] = 1;
-	child_end(c);
 }
 
 TEST(idle, accessed_and_idle, .doorless = true)
