@@ -3,7 +3,7 @@
 # The one front door.  `make help` tells what can be asked for.
 
 KERNELS ?= 6.1 6.12 7.3
-SECONDS ?= 600
+SECONDS ?= $(if $(filter check-debug,$(MAKECMDGOALS)),300,600)
 PREFIX ?= /usr/local
 
 BUILD := $(CURDIR)/build
@@ -15,6 +15,7 @@ help:
 	@echo 'make demo         see the pages of a running redis-server move, by physical address'
 	@echo 'make check        prove that it is right: unit tests, then 6.1, 6.12 and 7.3 in a VM'
 	@echo 'make stress       only the stress test, SECONDS=$(SECONDS) on each of KERNELS'
+	@echo 'make check-debug  conformance and stress, SECONDS=300, on kernels with KASAN and lockdep'
 	@echo 'make check-mutants  show that removing any check of the core fails a test'
 	@echo 'make bench        measure what a move costs, beside what else there is; QUICK=1 in 3 minutes'
 	@echo 'make module       build the module for the running kernel (KDIR=... for another)'
@@ -53,6 +54,9 @@ check:
 stress:
 	@scripts/check --stress $(SECONDS) $(KERNELS)
 
+check-debug:
+	@scripts/check --debug $(SECONDS) $(KERNELS)
+
 # On 6.12 alone unless told: ten minutes a kernel.
 check-mutants:
 	@scripts/check-mutants $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
@@ -66,4 +70,5 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help user guest module install uninstall deb demo check stress check-mutants bench lint clean
+.PHONY: all help user guest module install uninstall deb demo check stress check-debug check-mutants \
+	bench lint clean

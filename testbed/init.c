@@ -9,7 +9,8 @@
  * that reopen /dev/stdout do not survive.
  *
  * The host leaves its orders in /.vm: "modules" (paths, one a line), "argv" and "env"
- * (NUL-terminated strings), and "door.ko" when a module is the door.
+ * (NUL-terminated strings), "door.ko" when a module is the door, and "door-syscall" when the kernel
+ * is to bring it.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -33,6 +34,7 @@
 
 #define WORK_DIR	"/t"
 #define ORDERS		"/.vm/"
+#define SYSCALL_NR	"/sys/kernel/mm/move_phys_pages/syscall_nr"
 #define MAX_STRINGS	4096
 #define PORT_WAIT_MS	20000
 
@@ -318,6 +320,14 @@ static void open_pipe(int ends[2])
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 }
 
+static void check_door(void)
+{
+	if (!access(ORDERS "door.ko", F_OK) && load_module(ORDERS "door.ko"))
+		fail("door: the kernel does not take the module");
+	if (!access(ORDERS "door-syscall", F_OK) && access(SYSCALL_NR, F_OK))
+		fail("door: this kernel has no such system call, see " SYSCALL_NR);
+}
+
 static void take_environment(void)
 {
 	char **strings = read_strings(ORDERS "env");
@@ -343,8 +353,7 @@ int main(void)
 	loopback_up();
 	take_environment();
 	argv = read_strings(ORDERS "argv");
-	if (!access(ORDERS "door.ko", F_OK) && load_module(ORDERS "door.ko"))
-		fail("door: the kernel does not take the module");
+	check_door();
 
 	open_pipe(out);
 	open_pipe(err);

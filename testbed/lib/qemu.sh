@@ -3,7 +3,9 @@
 #
 # The machine, its start, its watch and its end. One rule: nothing here waits without a limit.
 
-readonly ready_limit=60		# seconds from power-on until the guest's first process is ready
+# Seconds from power-on until the guest's first process is ready. KASAN and lockdep take their time.
+readonly ready_limit=60
+readonly ready_limit_debug=300
 readonly power_off_limit=30	# seconds from the command's end until the machine is off
 readonly kvm_trial_limit=15
 
@@ -15,6 +17,7 @@ readonly -a kernel_complaints=(
 	'soft lockup' 'hard LOCKUP' 'KASAN:' 'KCSAN:' 'KFENCE:' 'UBSAN:'
 	'possible (recursive locking|circular locking|irq lock)' 'suspicious RCU usage'
 	'held lock freed' 'bad unlock balance' 'scheduling while atomic' 'sleeping function called'
+	'INFO: trying to register non-static key' 'INFO: lockdep is turned off'
 	'Bad page' 'Bad rss' 'bad (pmd|pud|pte|pgd)' 'page allocation failure' 'Isolated'
 	'list_(add|del) corruption' 'refcount_t:' 'page_counter underflow'
 	'general protection fault, ' '[Uu]nable to handle' 'invalid opcode:' 'stack segment:'
@@ -150,7 +153,9 @@ next_line() {
 # and `was_ready` once the guest is about to run the command.
 watch_guest() {
 	local dir=$1 line part= what start=$SECONDS
-	local limit=$((timeout < ready_limit ? timeout : ready_limit))
+	local limit=$ready_limit
+	[[ $k_config != debug ]] || limit=$ready_limit_debug
+	limit=$((timeout < limit ? timeout : limit))
 	verdict=
 	was_ready=
 	what="the guest was not ready after $limit s"
@@ -251,12 +256,12 @@ choose_accel() {
 
 try_kvm() {
 	local answer=$1 dir=$run_dir/trial found=tcg verdict was_ready nodes=1 mem=512M smp=1 clock=real append=
-	local timeout=$kvm_trial_limit accel=kvm ctl_fd
+	local timeout=$kvm_trial_limit accel=kvm door=none ctl_fd
 	local cxl_ways=0
 	local -a copies=() dimms=() machine accelerator
 	say "trying KVM"
 	mkdir "$dir"
-	make_run_image "$dir/image" '' true
+	make_run_image "$dir/image" true
 	machine_arguments
 	accel_arguments
 	make_channels "$dir"

@@ -220,10 +220,11 @@ add_copy() {
 	done < <(find "$to" -type f -size +3c)
 }
 
-# make_run_image FILE DOOR-MODULE COMMAND...: the whole image of one run. `copies` lists the files.
+# make_run_image FILE COMMAND...: the whole image of one run. `copies` lists the files, `door` and
+# `door_module` tell what is to be there before the command.
 make_run_image() {
-	local image=$1 door=$2 root copy
-	shift 2
+	local image=$1 root copy
+	shift
 	root=$run_dir/root
 	make_skeleton "$root"
 	for copy in "${copies[@]}"; do
@@ -232,10 +233,13 @@ make_run_image() {
 	printf '%s\0' "$@" >"$root/.vm/argv"
 	printf '%s\0' PATH="$guest_dir:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
 		HOME=/root TERM=dumb LANG=C.UTF-8 "PWD=$guest_dir" >"$root/.vm/env"
-	if [[ $door ]]; then
-		cp "$door" "$root/.vm/door.ko"
-		printf 'MPP_MODULE=/.vm/door.ko\0' >>"$root/.vm/env"
-	fi
+	case $door in
+	module)
+		cp "$door_module" "$root/.vm/door.ko"
+		printf 'MPP_MODULE=/.vm/door.ko\0' >>"$root/.vm/env" ;;
+	syscall)
+		: >"$root/.vm/door-syscall" ;;
+	esac
 	add_cxl_setup "$root"
 	# Where the host's linker finds libraries outside the usual folders.
 	if [[ -r /etc/ld.so.cache ]]; then
