@@ -7,7 +7,7 @@
 # For each series and configuration one tree is kept, $cache/trees/SERIES-CONFIG, and every state of
 # the patch series is built in it: only files whose text differs are written, so that make
 # compiles what depends on them and nothing else. A tree holds
-#	id		package version and digest of configuration and compiler it was made for
+#	id		package version and digest of compiler and recipe it was made for
 #	build/		source and objects
 #	touched		files that a patch has ever changed or brought
 #	unfinished	there while a build runs: one that was killed may leave half an object behind
@@ -41,27 +41,23 @@ series_folder() {
 	printf '%s/kernel/intree/series/%s\n' "$tree" "$k_series"
 }
 
-# What decides how the tree's objects turn out, the source aside.
+# What makes a tree of no more use: make sees changes of options and of text, but not these.
 tree_digest() {
-	local k_patched=
 	{
 		gcc --version | head -n 1
-		config_recipe
 		declare -f unpack_source configure_kernel make_kernel
 	} | digest
 }
 
 # What decides how the chosen kernel turns out, the source aside.
 built_digest() {
-	if [[ $k_patched ]]; then
-		{
-			tree_digest
-			config_recipe
-			cat "$(series_folder)"/*.patch
-		} 2>/dev/null | digest
-	else
+	{
 		tree_digest
-	fi
+		config_recipe
+		if [[ $k_patched ]]; then
+			cat "$(series_folder)"/*.patch 2>/dev/null
+		fi
+	} | digest
 }
 
 # built_entry: the folder of the chosen kernel with the newest source that is cached.
@@ -106,7 +102,7 @@ fetch_built() {
 	find_source || return
 	dir=$cache/kernels/$k_name/$source_version+$(built_digest)
 	[[ -d $dir ]] || build_kernel "$dir" || return
-	retire_kernels "$dir" "$([[ $k_patched ]] && echo "$patched_kept" || echo 2)"
+	retire "$dir" "$([[ $k_patched ]] && echo "$patched_kept" || echo 2)"
 }
 
 need_build_tools() {

@@ -127,9 +127,7 @@ fetch_stock_package() {
 		finish_entry "$tmp/entry" "$dir"
 		rm -rf "$tmp"
 	fi
-	ln -sfn "$id" "$cache/kernels/$k_name/current.new"
-	mv -T "$cache/kernels/$k_name/current.new" "$cache/kernels/$k_name/current"
-	retire_kernels "$dir" 2
+	make_current "$dir"
 }
 
 # The packages expect to live under /usr/src; make them work from where they are.
@@ -159,8 +157,15 @@ finish_entry() {
 	mv -T "$1" "$2" || die "$EXIT_MISSING" "cannot move a finished entry to $2"
 }
 
-# retire_kernels ENTRY N: N stay, ENTRY among them: another vm may be reading the ones before it.
-retire_kernels() {
+make_current() {
+	local link=${1%/*}/current
+	ln -sfn "${1##*/}" "$link.new"
+	mv -T "$link.new" "$link"
+	retire "$1" 2
+}
+
+# retire ENTRY N: N stay, ENTRY among them: another vm may be reading the ones before it.
+retire() {
 	touch "$1"
 	keep_newest "${1%/*}" "$2"
 }
