@@ -216,7 +216,8 @@ static void survives_damage(void)
 	}
 	/* Positions that the kernel would never have. */
 	reset(0);
-	ring.head = RING_BYTES + 8;
+	put_samples(1);
+	ring.head += RING_BYTES;
 	CHECK_INT(decode(NR_MAX), 0);
 	CHECK_INT(decoder.stats.nr_unknown, 1);
 	reset(64);

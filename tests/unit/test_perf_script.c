@@ -30,6 +30,9 @@ static const struct {
 	{ "   a#b 1.x: x    7 [000]    2.000000:       3 faults:    1000", 0x1000, 3,
 	  UINT64_C(2000000000) },
 	{ "ffffffffffffffff", UINT64_MAX, 1, 0 },
+	{ " 1.000000:    0 faults:   1000", 0x1000, 1, UINT64_C(1000000000) },
+	/* More seconds than 64 bits of nanoseconds hold are no time of perf's. */
+	{ " 99999999999.000000:    7 faults:   1000", 0x1000, 1, 0 },
 };
 
 static void reads_lines(void)

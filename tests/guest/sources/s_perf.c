@@ -148,7 +148,7 @@ TEST(perf, first_touches_to_a_move)
 	wait_for(&c);
 	go_on(&c);
 	o = shell_ok("movephys sample --event faults --period 1 --pid %d --duration 4s --node %d "
-		     ">list", (int)c.pid, slow_node());
+		     "--kind anon >list", (int)c.pid, slow_node());
 	wait_for(&c);
 	CHECK(strstr(o.err, "minor-faults, 4.0 s on "), "%s", o.err);
 	CHECK(strstr(o.err, " left out: 0 lost"), "%s", o.err);
