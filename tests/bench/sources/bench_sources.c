@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bench-sources [ROUNDS]: how fast the sources in /proc are, each beside a bare
+ * bench-sources [ROUNDS [MIB]]: how fast the sources in /proc are, each beside a bare
  * read loop over the same part of the same file in the same run, and how many
- * lines of text a second go each way.  As root, on a quiet machine.
+ * lines of text a second go each way.  As root, on a quiet machine.  MIB is how much
+ * memory to look for in pagemap, 2048 unless told; with it, text is left out.
  *
  * Rounds take turns, bare loop and source, and the median counts: so a machine
  * that is slower for a while is so for both.
@@ -23,21 +24,23 @@
 #include <movephys.h>
 
 #define PAGE_BYTES	4096
-#define REGION_BYTES	(UINT64_C(2) << 30)
+#define REGION_BYTES	(region_bytes)
 #define BARE_ENTRIES	32768		/* 256 KiB a read, what suits these files best */
 #define NR_RECORDS	1024
 #define NR_LINES	UINT64_C(20000000)
 #define MANY_LINES	UINT64_C(100000000)
 #define ROUNDS_MAX	25
 
+static uint64_t region_bytes = UINT64_C(2) << 30;
 static struct mpp_record records[NR_RECORDS];
 static uint64_t entries[BARE_ENTRIES];
 
+/* The processor's time, not the clock's: who else is at work is not to count. */
 static double now(void)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -217,6 +220,49 @@ static struct mpp_source *count_open(void)
 		.flags = MPP_FILTER_MAPPED, .mapped_min = 2, .mapped_max = UINT64_MAX });
 }
 
+/* ---- Idle page tracking: two sweeps, and the flags of what the second one sees ---- */
+
+#define BITMAP		"/sys/kernel/mm/page_idle/bitmap"
+#define BITMAP_BYTES	4096	/* what sysfs takes at a time */
+
+static void idle_bare(void)
+{
+	static unsigned char ones[BITMAP_BYTES], bits[BITMAP_BYTES];
+	int fd = open(BITMAP, O_RDWR | O_CLOEXEC);
+
+	must(fd >= 0, BITMAP);
+	memset(ones, 0xff, sizeof(ones));
+	for (int sweep = 0; sweep < 2; sweep++)
+		for (int i = 0; i < nr_ranges; i++) {
+			uint64_t at = ranges[i].addr / PAGE_BYTES / 64 * 8;
+			uint64_t end = (ranges[i].addr + ranges[i].size_bytes) / PAGE_BYTES / 64 * 8;
+
+			while (at < end) {
+				size_t len = end - at < BITMAP_BYTES ? (size_t)(end - at) :
+					     BITMAP_BYTES;
+				ssize_t done = sweep ? pread(fd, bits, len, (off_t)at) :
+					       pwrite(fd, ones, len, (off_t)at);
+
+				if (done <= 0)
+					break;
+				at += (uint64_t)done;
+			}
+		}
+	close(fd);
+	frames_bare("/proc/kpageflags");
+}
+
+static struct mpp_source *idle_open(void)
+{
+	const struct mpp_idle_options options = {
+		.size = sizeof(options), .flags = MPP_IDLE_ACCESSED, .nr_rounds = 1,
+	};
+	struct mpp_source *src;
+
+	must(!mpp_idle_open(&options, &src), "idle");
+	return src;
+}
+
 /* ---- Text ---- */
 
 static struct mpp_record line_record(uint64_t i, bool with_columns)
@@ -268,7 +314,6 @@ static void bench_many(void)
 {
 	struct rusage usage;
 	int fds[2], status;
-	double start = now();
 	FILE *file;
 	pid_t pid;
 
@@ -291,7 +336,8 @@ static void bench_many(void)
 	must(!status, "the reader of many lines");
 	getrusage(RUSAGE_CHILDREN, &usage);
 	printf("100 million lines through a pipe: %.1f s, reader %.1f MiB resident\n",
-	       now() - start, (double)usage.ru_maxrss / 1024);
+	       (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec),
+	       (double)usage.ru_maxrss / 1024);
 }
 
 int main(int argc, char **argv)
@@ -303,6 +349,7 @@ int main(int argc, char **argv)
 		{ "kpageflags", 0, flags_bare, kinds_open },
 		{ "kpageflags, kpagecgroup", 0, cgroup_bare, cgroup_open },
 		{ "kpagecount", 0, count_bare, count_open },
+		{ "page_idle", 0, idle_bare, idle_open },
 	};
 
 	if (rounds < 1 || rounds > ROUNDS_MAX)
@@ -311,8 +358,11 @@ int main(int argc, char **argv)
 	nr_ranges = mpp_source_read(src, sizeof(ranges) / sizeof(ranges[0]), ranges);
 	must(nr_ranges > 0, "zones");
 	mpp_source_unref(src);
+	if (argc > 2)
+		region_bytes = (uint64_t)atoi(argv[2]) << 20;
 	/* Before this process grows: the reader is a fork of it. */
-	bench_many();
+	if (argc <= 2)
+		bench_many();
 	region = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		      -1, 0);
 	must(region != MAP_FAILED, "memory");
@@ -321,11 +371,17 @@ int main(int argc, char **argv)
 		region[at] = 1;
 	printf("million entries/s      bare loop     source    ratio   (median of %d)\n", rounds);
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++) {
+		if (subjects[i].open == idle_open && access(BITMAP, F_OK)) {
+			printf("%-22s this kernel has none\n", subjects[i].name);
+			continue;
+		}
 		if (!subjects[i].nr_entries)
 			subjects[i].nr_entries = nr_frames();
 		compare_subject(&subjects[i], rounds);
 	}
-	bench_text(false);
-	bench_text(true);
+	if (argc <= 2) {
+		bench_text(false);
+		bench_text(true);
+	}
 	return 0;
 }
