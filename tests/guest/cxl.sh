@@ -124,6 +124,27 @@ movephys cxl to-dpa 0x1000 >out 2>err
 [ $? -eq 1 ] && grep -q 'in no CXL region' err && [ ! -s out ]
 verdict $? not-cxl
 
+# ---- The manual page's examples ----
+
+run_examples() {
+	echo 'mem0 0x8000000 3' >hotlist
+	sed -n '/^\.SH EXAMPLES/,/^\.fi/p' movephys-cxl.1 | grep -v '^[.#]' |
+		sed "s/\\\\-/-/g; s/\\\\\\\\/\\\\/g; s/--pid 1234/--pid $MPP_HOLDER_PID/" >examples
+	nr=0
+	while read -r example; do
+		nr=$((nr + 1))
+		sh -c "$example" >out 2>err
+		# 1: what a process has elsewhere is in no region.
+		[ $? -le 1 ] && [ -s out ] && continue
+		echo "$example"
+		cat err
+		return 1
+	done <examples
+	[ $nr -ge 5 ]
+}
+run_examples
+verdict $? examples
+
 # ---- From a hot list to a move ----
 
 movephys cxl to-dpa pages >hot

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include "h_command.h"
 #include "h_use.h"
+
+#define KDAMONDS	"/sys/kernel/mm/damon/admin/kdamonds"
 
 void classic_lru(void)
 {
@@ -42,4 +45,26 @@ void end_use(struct child *c)
 {
 	c->shared[0] = 1;
 	child_end(c);
+}
+
+void damon_monitor_on(uint64_t start, uint64_t bytes)
+{
+	struct output o = shell_ok(
+		"cd " KDAMONDS " && echo 1 >nr_kdamonds && echo 1 >0/contexts/nr_contexts && "
+		"cd 0/contexts/0 && echo paddr >operations && echo 1 >targets/nr_targets && "
+		"echo 1 >targets/0/regions/nr_regions && "
+		"echo %llu >targets/0/regions/0/start && echo %llu >targets/0/regions/0/end && "
+		"echo 1 >schemes/nr_schemes && cd schemes/0 && echo stat >action && "
+		"for f in access_pattern/*/max; do echo 4294967295 >$f; done && "
+		"echo on >" KDAMONDS "/0/state",
+		(unsigned long long)start, (unsigned long long)(start + bytes));
+
+	output_free(&o);
+}
+
+void damon_monitor_off(void)
+{
+	struct output o = shell("echo off >" KDAMONDS "/0/state; echo 0 >" KDAMONDS "/nr_kdamonds");
+
+	output_free(&o);
 }

@@ -22,4 +22,8 @@ void end_use(struct child *c);
 /* Without it bits are taken by nobody else; with it a test of its own asks for a warning. */
 void classic_lru(void);
 
+/* A DAMON monitor of some physical memory, as an operator would set it up. */
+void damon_monitor_on(uint64_t start, uint64_t bytes);
+void damon_monitor_off(void);
+
 #endif /* MPP_TESTS_USE_H */

@@ -115,20 +115,11 @@ TEST(damon, reads_a_running_one, .doorless = true)
 	char scheme[] = CONTEXT "schemes/0";
 
 	need_damon();
-	o = shell_ok("cd " KDAMONDS " && echo 1 >nr_kdamonds && echo 1 >0/contexts/nr_contexts && "
-		     "cd 0/contexts/0 && echo paddr >operations && "
-		     "echo 1 >targets/nr_targets && echo 1 >targets/0/regions/nr_regions && "
-		     "echo $((0x%llx)) >targets/0/regions/0/start && "
-		     "echo $((0x%llx)) >targets/0/regions/0/end && "
-		     "echo 1 >schemes/nr_schemes && cd schemes/0 && echo stat >action && "
-		     "for f in access_pattern/*/max; do echo 4294967295 >$f; done && "
-		     "echo on >" KDAMONDS "/0/state",
-		     (unsigned long long)region_phys(&r, 0),
-		     (unsigned long long)region_phys(&r, 0) + (2 << 20));
-	output_free(&o);
+	damon_monitor_on(region_phys(&r, 0), 2 << 20);
 	o = shell("movephys damon --kdamond 0 --state both --rounds 2 --interval 200ms");
 	after = shell("cat " KDAMONDS "/0/state %s/action; echo off >" KDAMONDS "/0/state; "
-		      "movephys damon 2>&1; echo 0 >" NR_KDAMONDS, scheme);
+		      "movephys damon 2>&1", scheme);
+	damon_monitor_off();
 	CHECK(!o.status, "%s", o.err);
 	/* Both snapshots, of this range alone. */
 	CHECK_EQ(bytes_of(o.out, &r), 2 * (2 << 20));

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include "h_command.h"
+#include "h_use.h"
 
 #define LINE_MAX_BYTES	1024
 
@@ -53,7 +54,7 @@ static int run_endless(const char *line)
 	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
 }
 
-static void run_example(const char *page, const char *line)
+static void run_example(const char *page, const char *line, const struct region *r)
 {
 	struct output o;
 	int status;
@@ -62,6 +63,8 @@ static void run_example(const char *page, const char *line)
 		return;
 	if (strstr(line, "movephys rank"))
 		need_command("rank");
+	if (strstr(line, "--kdamond"))
+		damon_monitor_on(region_phys(r, 0), 2 << 20);
 	if (strstr(line, "--rounds 0")) {
 		status = run_endless(line);
 		CHECK(status == 128 + SIGINT || status == 0, "%s: %s: status %d", page, line,
@@ -69,6 +72,8 @@ static void run_example(const char *page, const char *line)
 		return;
 	}
 	o = shell("%s", line);
+	if (strstr(line, "--kdamond"))
+		damon_monitor_off();
 	/* 1: something was refused, which depends on what else is on the node. */
 	if (o.status > 1)
 		FAIL("%s: %s: status %d: %.300s", page, line, o.status, o.err);
@@ -101,7 +106,7 @@ static void run_page(const char *page)
 		if (at[strlen(at) - 1] == '|')
 			continue;
 		make_real(line, cgroup);
-		run_example(page, line);
+		run_example(page, line, &r);
 		line[0] = '\0';
 		nr++;
 	}
@@ -135,4 +140,11 @@ TEST(examples, idle, .limit_s = 120)
 	if (!exists("/sys/kernel/mm/page_idle/bitmap"))
 		SKIP("this kernel has no idle page tracking");
 	run_page("movephys-idle.1");
+}
+
+TEST(examples, damon, .limit_s = 120)
+{
+	if (!exists("/sys/kernel/mm/damon/admin"))
+		SKIP("this kernel has no DAMON");
+	run_page("movephys-damon.1");
 }
