@@ -14,14 +14,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cmd.h"
+#include "info.h"
 
 static const char help[] =
 "usage: movephys info [--json]\n"
 "\n"
-"Says what this machine can do: the ways into the kernel, the nodes with their\n"
-"memory and tier, what in the kernel may move pages back, and the command to\n"
-"type next.  Needs no privilege, but root sees more.\n"
+"Says what this machine can do: the ways into the kernel, the sources of addresses,\n"
+"the nodes with their memory and tier, what in the kernel may move pages back, and\n"
+"the command to type next.  Needs no privilege, but root sees more.\n"
 "\n"
 "  -j, --json   as JSON\n"
 "\n"
@@ -57,6 +57,7 @@ struct info {
 	char demotion[TEXT_MAX];
 	struct node_info *nodes;
 	size_t nr_nodes;
+	struct source_info sources[NR_SOURCES];
 };
 
 /* The first line of a file, "" when there is none to read. */
@@ -317,6 +318,7 @@ static void print_text(const struct info *info)
 		       *info->sig_enforce ? info->sig_enforce : "unknown");
 	printf("  CAP_SYS_ADMIN: %s\n", info->sys_admin ? "yes" :
 	       "no; without it nothing can be moved and frame numbers are hidden");
+	sources_print(info->sources);
 	print_nodes(info);
 	print_rivals(info);
 	next_command(info, next, sizeof(next));
@@ -384,6 +386,7 @@ static void print_json(const struct info *info)
 	add_text(root, "secure_boot", info->secure_boot);
 	add_text(root, "lockdown", info->lockdown);
 	add_text(root, "module_sig_enforce", info->sig_enforce);
+	json_object_object_add(root, "sources", sources_json(info->sources));
 	json_object_object_add(root, "nodes", nodes_json(info));
 	add_text(root, "numa_balancing", info->numa_balancing);
 	add_text(root, "demotion", info->demotion);
@@ -413,6 +416,7 @@ static int run_info(int argc, char **argv)
 		complain("%s", strerror(ENOMEM));
 		return EXIT_USAGE;
 	}
+	sources_gather(info.sources);
 	if (json)
 		print_json(&info);
 	else

@@ -628,11 +628,15 @@ static void informs(void)
 	CHECK_INT(run.status, 0);
 	CHECK_HAS(run.out, "device   open\n");
 	CHECK_HAS(run.out, "\n  used: device\n");
+	CHECK_HAS(run.out, "\n  zones                  yes  ");
+	CHECK_HAS(run.out, "\n  sample --event faults  ");
+	CHECK_STR(run.err, "");
 	CHECK_HAS(run.out, "\nnext: movephys ");
 	RUN("info", "--json");
 	CHECK_INT(run.status, 0);
 	CHECK_HAS(run.out, "\"name\": \"device\"");
 	CHECK_HAS(run.out, "\"door\": \"device\"");
+	CHECK_INT(count(run.out, "\"usable\": "), 7);
 	CHECK(json_number("cap_sys_admin") >= 0);
 }
 
