@@ -7,6 +7,8 @@
 
 #include "cmd.h"
 
+#define NODE_DIGITS_MAX	5	/* kernels are built for up to 1024 nodes */
+
 /* What libnuma has to say about a node string; it would print it otherwise. */
 static char numa_said[128];
 
@@ -21,6 +23,24 @@ void numa_warn(int number, char *fmt, ...)
 	numa_said[strcspn(numa_said, "\n")] = '\0';
 }
 
+/*
+ * libnuma counts through a range however long it is, and takes numbers modulo 2^32.  It
+ * also takes devices and files for the nodes that they are near to: "netdev:eth0".
+ */
+static bool has_large_number(const char *text)
+{
+	if (strchr(text, ':'))
+		return false;
+	for (; *text; text++) {
+		size_t nr_digits = strspn(text, "0123456789");
+
+		if (nr_digits > NODE_DIGITS_MAX || (nr_digits && (text[nr_digits] | 0x20) == 'x'))
+			return true;
+		text += nr_digits ? nr_digits - 1 : 0;
+	}
+	return false;
+}
+
 bool nodes_parse(const char *option, const char *text, struct bitmask **nodes)
 {
 	struct bitmask *mask;
@@ -30,7 +50,7 @@ bool nodes_parse(const char *option, const char *text, struct bitmask **nodes)
 		return false;
 	}
 	/* libnuma takes an empty string for "no nodes" and "+0" as relative to a cpuset. */
-	if (!*text || strchr(text, '+')) {
+	if (!*text || strchr(text, '+') || has_large_number(text)) {
 		complain("%s \"%s\": not a node set, such as 0, 0-2 or 1,3", option, text);
 		return false;
 	}
