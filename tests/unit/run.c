@@ -12,6 +12,7 @@
 #define ARGS_MAX	24
 
 struct run run;
+int run_terminal = -1;
 
 void read_whole(const char *name, char *text)
 {
@@ -53,6 +54,8 @@ pid_t start(int in_fd, int out_fd, const char *const *args)
 	else
 		redirect(STDOUT_FILENO, "out", O_WRONLY | O_CREAT | O_TRUNC);
 	redirect(STDERR_FILENO, "err", O_WRONLY | O_CREAT | O_TRUNC);
+	if (run_terminal >= 0)
+		dup2(run_terminal, STDERR_FILENO);
 	for (int fd = 3; fd < 64; fd++)
 		close(fd);
 	setenv("FAKE_MPP_LOG", tree_path("log"), 1);

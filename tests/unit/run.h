@@ -19,6 +19,7 @@ struct run {
 };
 
 extern struct run run;
+extern int run_terminal;	/* standard error of what is started, unless -1 */
 
 /* Starts the command; standard input from the file "in" unless @in_fd >= 0, output likewise. */
 pid_t start(int in_fd, int out_fd, const char *const *args);

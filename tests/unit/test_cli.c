@@ -418,6 +418,35 @@ static void keeps_to_the_rate(void)
 	close(fds[1]);
 }
 
+/* On a terminal only: how much, how fast, and how long it will take. */
+static void shows_progress(void)
+{
+	char text[OUT_MAX];
+	ssize_t len;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	CHECK(master >= 0 && !grantpt(master) && !unlockpt(master));
+	run_terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	CHECK(run_terminal >= 0);
+	RUN("move", "--to", "0", "--json", "--rate", "10M/s", "--max", "8M", "0x1000000000+64M");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(fcntl(master, F_SETFL, O_NONBLOCK), 0);
+	len = read(master, text, sizeof(text) - 1);
+	text[len > 0 ? len : 0] = '\0';
+	CHECK_HAS(text, "pages looked at, ");
+	CHECK_HAS(text, " MiB moved, ");
+	CHECK_HAS(text, "/s, ");
+	CHECK_HAS(text, " s left");
+	/* And it is gone at the end, with nothing of it in the output. */
+	CHECK_HAS(text, "\r\033[K");
+	CHECK(!strstr(run.out, "looked at,"));
+	close(run_terminal);
+	close(master);
+	run_terminal = -1;
+	RUN("move", "--to", "0", "--json", "--rate", "10M/s", "--max", "4M", "0x1000000000+64M");
+	CHECK_STR(run.err, "");
+}
+
 static void stops_on_interrupt(void)
 {
 	setenv("FAKE_MPP_SIGNAL", "2", 1);
@@ -656,6 +685,7 @@ RUN_MAIN(
 	{ "move --undo", undoes },
 	{ "move --max", keeps_to_max },
 	{ "move --rate", keeps_to_the_rate },
+	{ "move: progress on a terminal", shows_progress },
 	{ "move: Ctrl-C, and other signals", stops_on_interrupt },
 	{ "move: a call that fails half way", reports_a_failed_call },
 	{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },

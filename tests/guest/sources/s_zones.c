@@ -188,6 +188,55 @@ TEST(shell, garbage_lines)
 	output_free(&o);
 }
 
+static size_t free_pages(int node)
+{
+	char path[96], key[32];
+
+	try_write("/proc/sys/vm/stat_refresh", "1");
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", node);
+	snprintf(key, sizeof(key), "Node %d MemFree:", node);
+	return (size_t)keyed_number(path, key) * 1024 / page_size();
+}
+
+/* Takes a node's memory until about so many pages are left. */
+static void fill_node(int node, size_t left)
+{
+	size_t spare = free_pages(node), len;
+	unsigned char *hog;
+
+	if (spare <= left)
+		return;
+	len = (spare - left) * page_size();
+	hog = must_mmap(len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			-1, 0);
+	bind_range(hog, len, node);
+	for (size_t at = 0; at < len; at += page_size())
+		hog[at] = 1;
+}
+
+/* More than fits: some move, the others are told of and stay, and the status says it. */
+TEST(shell, full_target, .limit_s = 180)
+{
+	const size_t left = 20000;	/* above what the kernel keeps for itself */
+	struct region r;
+	struct output o;
+	size_t nr = 0;
+
+	need_door();
+	fill_node(slow_node(), left);
+	r = region_anon(free_pages(slow_node()) + 1000, fast_node(), 9);
+	o = shell("movephys pagemap --pid %d --range 0x%lx+%zu | movephys move --to %d --json -",
+		  (int)getpid(), (unsigned long)r.va, r.nr_pages * page_size(), slow_node());
+	CHECK(o.status == 1, "status %d: %s%s", o.status, o.err, o.out);
+	for (size_t i = 0; i < r.nr_pages; i++)
+		nr += region_node(&r, i) == slow_node();
+	CHECK_GE(nr, 1);
+	CHECK_EQ(json_number(o.out, "moved"), (long long)nr);
+	CHECK_EQ(json_number(o.out, "ENOMEM"), (long long)(r.nr_pages - nr));
+	region_verify(&r);
+	output_free(&o);
+}
+
 /* One clear line for a caller without privilege, whatever he asks for. */
 TEST(shell, unprivileged, .doorless = true)
 {
