@@ -89,20 +89,27 @@ static void probe_idle(struct source_info *source)
 
 static void probe_cxl(struct source_info *source)
 {
-	struct mpp_cxl_device device = { .size = sizeof(device) };
+	struct mpp_cxl_region region = { .size = sizeof(region) };
+	size_t nr = 0, nr_usable = 0;
 	struct mpp_cxl *cxl;
-	size_t nr = 0;
 	int err = mpp_cxl_open(&cxl);
 
 	if (err) {
-		tell(source, "cxl", false, "%s", err == -ENOSYS ? "built without libcxl" :
+		tell(source, "cxl", false, "%s", err == -ENOSYS ?
+		     "built without libcxl (Debian: libcxl-dev)" :
 		     err == -ENODEV ? "the machine shows no CXL bus" : failure(err));
 		return;
 	}
-	while (!mpp_cxl_get_device(cxl, nr, &device))
-		nr++;
+	for (; !mpp_cxl_get_region(cxl, nr, &region); nr++)
+		nr_usable += !*region.problem;
 	mpp_cxl_unref(cxl);
-	tell(source, "cxl", nr > 0, "%zu memory device%s", nr, nr == 1 ? "" : "s");
+	if (!nr)
+		tell(source, "cxl", false, "there is a CXL bus, but no region of memory on it");
+	else
+		tell(source, "cxl", nr_usable > 0,
+		     "addresses of the devices in %zu of %zu region%s%s", nr_usable, nr,
+		     nr == 1 ? "" : "s",
+		     nr_usable < nr ? "; `movephys cxl` says what is with the rest" : "");
 }
 
 static void probe_damon(struct source_info *source)

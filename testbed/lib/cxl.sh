@@ -19,6 +19,8 @@ parse_cxl() {
 	granularity=${granularity:-256} bridges=${bridges:-1}
 	[[ $ways =~ ^(1|2|4|8)$ && $granularity =~ ^(256|512|1024|2048|4096|8192|16384)$ &&
 		$bridges =~ ^(1|2|4)$ && ! $rest ]] && ((ways % bridges == 0)) || return
+	# Devices are told apart by bits 8 to 14 of an address.
+	((ways * granularity <= 32768)) || return
 	cxl_ways=$ways cxl_granularity=$granularity cxl_bridges=$bridges
 }
 
