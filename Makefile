@@ -16,6 +16,7 @@ help:
 	@echo 'make check        prove that it is right: unit tests, then 6.1, 6.12 and 7.3 in a VM'
 	@echo 'make stress       only the stress test, SECONDS=$(SECONDS) on each of KERNELS'
 	@echo 'make check-debug  conformance and stress, SECONDS=300, on kernels with KASAN and lockdep'
+	@echo "make selftests    the kernel's own tests of migration, before the patch series and after"
 	@echo 'make check-mutants  show that removing any check of the core fails a test'
 	@echo 'make bench        measure what a move costs, beside what else there is; QUICK=1 in 3 minutes'
 	@echo 'make module       build the module for the running kernel (KDIR=... for another)'
@@ -57,6 +58,9 @@ stress:
 check-debug:
 	@scripts/check --debug $(SECONDS) $(KERNELS)
 
+selftests:
+	@tests/intree/run-selftests $(filter-out 6.1,$(KERNELS))
+
 # On 6.12 alone unless told: ten minutes a kernel.
 check-mutants:
 	@scripts/check-mutants $(if $(filter file,$(origin KERNELS)),,$(KERNELS))
@@ -70,5 +74,5 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help user guest module install uninstall deb demo check stress check-debug check-mutants \
-	bench lint clean
+.PHONY: all help user guest module install uninstall deb demo check stress check-debug selftests \
+	check-mutants bench lint clean
