@@ -321,6 +321,8 @@ static int start(struct perf_source *perf, const char **why)
 	else if (err)
 		*why = mpp_perf_explain(perf->how.roots, err, has_capability(CAP_PERFMON) ||
 					has_capability(CAP_SYS_ADMIN));
+	/* The caller's, and of no use from here on. */
+	options->event = options->cpus = NULL;
 	if (!err && options->duration_ns)
 		perf->end_ns = now_ns() + options->duration_ns;
 	return err;
