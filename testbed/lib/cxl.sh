@@ -17,10 +17,10 @@ parse_cxl() {
 	local ways granularity bridges rest
 	IFS=: read -r ways granularity bridges rest <<<"$1"
 	granularity=${granularity:-256} bridges=${bridges:-1}
-	[[ $ways =~ ^(1|2|4|8)$ && $granularity =~ ^(256|512|1024|2048|4096|8192|16384)$ &&
-		$bridges =~ ^(1|2|4)$ && ! $rest ]] && ((ways % bridges == 0)) || return
-	# Devices are told apart by bits 8 to 14 of an address.
-	((ways * granularity <= 32768)) || return
+	[[ $ways =~ ^(1|2|3|4|8)$ && $granularity =~ ^(256|512|1024|2048|4096|8192|16384)$ &&
+		$bridges =~ ^(1|2|3|4)$ && ! $rest ]] && ((ways % bridges == 0)) || return
+	# Devices are told apart by bits 8 to 14 of an address; a bridge does not count by threes.
+	((ways * granularity <= 32768 && (ways != 3 || bridges == 3))) || return
 	cxl_ways=$ways cxl_granularity=$granularity cxl_bridges=$bridges
 }
 
