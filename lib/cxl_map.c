@@ -15,14 +15,12 @@
 
 #include "cxl_map.h"
 
-#define CXL_XOR_SPAN_MAX	32	/* chunks from a map's lowest bit; in fact 8 */
 #define BRIDGE_ALIGN	(UINT64_C(256) << 20)	/* of a window, for each bridge */
 
 /* A set made ready for translation. */
 struct ready_set {
 	uint64_t start, size_bytes;
 	uint64_t devices_start;		/* where chunk 0 is, behind the cache */
-	uint64_t slice_bytes;		/* of a device: these share no host page with others */
 	uint64_t part_bytes;		/* of each device */
 	unsigned int ways, shift;
 	struct cxl_window window;
@@ -118,7 +116,7 @@ static const char *check_xor(const struct cxl_set *set)
 	for (unsigned int i = 0; i < window->nr_xor; i++) {
 		uint64_t lowest = window->xor_map[i] & -window->xor_map[i];
 
-		if (lowest < set->granularity || lowest / CXL_XOR_SPAN_MAX >= set->granularity)
+		if (lowest < set->granularity)
 			return "an XOR map that does not go with the granularity";
 	}
 	if ((set->start | set->size_bytes) % xor_block(window))
@@ -177,14 +175,11 @@ static const char *make_ready(const struct cxl_set *set, struct ready_set *ready
 		.start = set->start,
 		.size_bytes = set->size_bytes,
 		.devices_start = set->start + set->cache_bytes,
-		.slice_bytes = set->granularity,
 		.part_bytes = (set->size_bytes - set->cache_bytes) / set->ways,
 		.ways = set->ways,
 		.shift = (unsigned int)__builtin_ctz(set->granularity),
 		.window = set->window,
 	};
-	if (ready->slice_bytes < xor_block(&set->window))
-		ready->slice_bytes = xor_block(&set->window);
 	for (unsigned int position = 0; position < set->ways; position++) {
 		why = find_slot(set, position, &slot);
 		if (why)
@@ -439,9 +434,15 @@ size_t cxl_map_spread(const struct cxl_map *map, unsigned int device, uint64_t d
 	offset = dpa - segment->dpa;
 	if (len_bytes > segment->end - dpa)
 		len_bytes = segment->end - dpa;
-	/* Without interleaving, what follows on the device follows on the host. */
+	/*
+	 * Without interleaving, what follows on the device follows on the host.  With
+	 * it, aligned stretches of a page make up so many whole pages as there are ways,
+	 * and XOR maps move bytes about either within a page or with all of it.
+	 */
 	if (set->ways > 1) {
-		slice = set->slice_bytes < page_bytes ? page_bytes : set->slice_bytes;
+		slice = UINT64_C(1) << set->shift;
+		if (slice < page_bytes)
+			slice = page_bytes;
 		if (len_bytes > slice - offset % slice)
 			len_bytes = slice - offset % slice;
 	}

@@ -106,6 +106,19 @@ static void compare_with_model(const struct cxl_set *set, unsigned int nr_rounds
 	cxl_map_free(map);
 }
 
+/* What caches a region is ordinary memory, and of no device. */
+static void check_cache(const struct cxl_set *set)
+{
+	struct cxl_map *map = map_of(set);
+	unsigned int device;
+	uint64_t dpa;
+
+	CHECK_INT(cxl_map_to_dpa(map, set->start, &device, &dpa), -ENXIO);
+	CHECK_INT(cxl_map_to_dpa(map, set->start + set->cache_bytes - 1, &device, &dpa), -ENXIO);
+	CHECK_INT(cxl_map_to_dpa(map, set->start + set->cache_bytes, &device, &dpa), 0);
+	cxl_map_free(map);
+}
+
 static void follows_the_model(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(all_ways); i++) {
@@ -123,6 +136,7 @@ static void follows_the_model(void)
 			set.cache_bytes = set.size_bytes;
 			set.size_bytes *= 2;
 			compare_with_model(&set, 16);
+			check_cache(&set);
 			set.window = (struct cxl_window) {
 				.ways = all_ways[i], .granularity = granularity,
 			};
@@ -457,6 +471,9 @@ static void spreads_as_expected(void)
 	CHECK_INT(shares[0].hpa, set.start + 2 * MIB);
 	CHECK_INT(shares[0].size_bytes, 64 * MIB);
 	CHECK_INT(shares[0].covered_bytes, 64 * MIB);
+	CHECK_INT(cxl_map_spread(map, 0, 768 * MIB, 64 * MIB, 12, shares, &done), 1);
+	CHECK_INT(done, MIB);	/* the region ends */
+	CHECK_INT(shares[0].size_bytes, MIB);
 	cxl_map_free(map);
 }
 
@@ -467,7 +484,7 @@ static void refuses_what_cannot_be(void)
 		.window = { 2, 256, 1, { 0x2020900 } },
 		.parts = { { 0, 0 }, { 1, 0 } },
 	};
-	struct cxl_set bad[15];
+	struct cxl_set bad[18];
 	size_t nr = 0;
 	struct cxl_map *map = map_of(&good);
 
@@ -485,7 +502,12 @@ static void refuses_what_cannot_be(void)
 	bad[nr++].size_bytes = 0;
 	bad[nr++].size_bytes = 512 * MIB + 256;
 	bad[nr++].cache_bytes = 512 * MIB;
-	bad[nr++].window.nr_xor = 2;
+	bad[nr].window.xor_map[1] = 0x4041200;
+	bad[nr++].window.nr_xor = 2;	/* for two bridges */
+	bad[nr].start += MIB / 2;
+	bad[nr++].window.xor_map[0] = MIB;	/* swaps addresses with what is outside */
+	bad[nr++].window.xor_map[0] = 128;	/* within a chunk */
+	bad[nr++].parts[1].dpa = UINT64_MAX - MIB;
 	bad[nr++].window.xor_map[0] = 0;
 	bad[nr++].window.xor_map[0] = UINT64_C(1) << 40;
 	bad[nr++].parts[1].device = 0;
