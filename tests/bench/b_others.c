@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where the cost goes, what else moves pages, and for how long a call keeps its CPU. */
+#include "bench.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+/* ---- Where the cost goes ------------------------------------------------ */
+
+static long move_dry_run(struct job *job)
+{
+	job->flags |= MPP_MF_DRY_RUN;
+	return way_call.move(job);
+}
+
+static long move_query(struct job *job)
+{
+	int *nodes = job->nodes;
+	long ret;
+
+	job->nodes = NULL;
+	ret = way_call.move(job);
+	job->nodes = nodes;
+	return ret;
+}
+
+static const struct way way_dry_run = { "call-dry-run", move_dry_run };
+static const struct way way_query = { "call-query", move_query };
+
+/*
+ * A query finds the pages and answers; a dry run also asks every mapping; the rest
+ * of a move is isolation, unmapping, copying, mapping and the LRU.
+ */
+TEST(where, 512)
+{
+	static const struct way *const ways[] = { &way_call, &way_dry_run, &way_query, NULL };
+	struct place place = place_anon(512, slow_node());
+
+	place_restore(&place, MPOL_MF_MOVE);
+	for (unsigned int run = 0; run < 1 + bench_runs(); run++) {
+		for (const struct way *const *way = ways; *way; way++) {
+			struct job job = job_new(512, MPOL_MF_MOVE);
+			uint64_t count;
+
+			job_take(&job, &place, 0, fast_node());
+			count = bench_move(*way, &job);
+			CHECK_STATUS(job.status[511], *way == &way_query ? slow_node() : fast_node());
+			if (run)
+				bench_run("where/512", (*way)->name, 512, 512, count);
+			job_free(&job);
+			place_restore(&place, MPOL_MF_MOVE);
+		}
+	}
+}
+
+/* ---- migrate_pages(2) --------------------------------------------------- */
+
+#define NR_OF_PROCESS 4096
+
+static void holder(struct child *me, void *arg)
+{
+	struct place place = place_anon(NR_OF_PROCESS, slow_node());
+
+	(void)arg;
+	me->shared[0] = (uintptr_t)place.va;
+	child_sync(me);
+}
+
+static void migrate_process(pid_t pid, int from, int to)
+{
+	unsigned long old = 1UL << from, new = 1UL << to;
+
+	CHECK_EQ(syscall(SYS_migrate_pages, pid, sizeof(old) * 8, &old, &new), 0);
+}
+
+/* All that a process has on a node; it cannot be told to move less. */
+TEST(process, migrate_pages, .limit_s = 600)
+{
+	struct child c = spawn(holder, NULL);
+
+	wait_for(&c);
+	for (unsigned int run = 0; run < 1 + bench_runs(); run++) {
+		uint64_t start, end;
+
+		lru_settle();
+		start = bench_clock();
+		migrate_process(c.pid, slow_node(), fast_node());
+		end = bench_clock();
+		CHECK_EQ(node_of_pid(c.pid, (void *)(uintptr_t)c.shared[0]), fast_node());
+		if (run)
+			bench_run("process/migrate_pages", "migrate_pages", 1, NR_OF_PROCESS,
+				  end - start);
+		migrate_process(c.pid, fast_node(), slow_node());
+	}
+	go_on(&c);
+	child_end(&c);
+}
+
+/* ---- How long a call keeps its CPU --------------------------------------- */
+
+#define WAKE_NS 100000		/* so often somebody more urgent wants to run */
+
+struct watch {
+	volatile bool stop;
+	uint64_t longest;
+};
+
+static void *be_urgent(void *arg)
+{
+	struct sched_param param = { .sched_priority = 50 };
+	struct watch *watch = arg;
+	struct timespec when;
+
+	MUST(sched_setscheduler(0, SCHED_FIFO, &param));
+	clock_gettime(CLOCK_MONOTONIC, &when);
+	while (!watch->stop) {
+		struct timespec now;
+		int64_t late;
+
+		when.tv_nsec += WAKE_NS;
+		if (when.tv_nsec >= 1000000000) {
+			when.tv_nsec -= 1000000000;
+			when.tv_sec++;
+		}
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		late = (now.tv_sec - when.tv_sec) * 1000000000LL + now.tv_nsec - when.tv_nsec;
+		if (late > 0 && (uint64_t)late > watch->longest)
+			watch->longest = late;
+		/* After a long wait, go on from here rather than to wake for each that was missed. */
+		if (late > WAKE_NS)
+			when = now;
+	}
+	return NULL;
+}
+
+/* An upper bound: it holds the wake-up itself and other work of the kernel as well. */
+static void longest_wait(const char *name, const struct way *way, unsigned long n)
+{
+	struct place place = place_anon(n, slow_node());
+	struct job job = job_new(n, MPOL_MF_MOVE);
+	struct watch watch = { 0 };
+	pthread_t thread;
+
+	place_restore(&place, MPOL_MF_MOVE);
+	job_take(&job, &place, 0, fast_node());
+	pin_to_cpu(0);
+	CHECK_EQ(pthread_create(&thread, NULL, be_urgent, &watch), 0);
+	nap_ms(10);
+	watch.longest = 0;
+	bench_move(way, &job);
+	watch.stop = true;
+	pthread_join(thread, NULL);
+	CHECK(watch.longest, "the urgent thread never ran");
+	bench_fact(name, watch.longest, bench_instructions() ? "instructions" : "ns");
+	job_free(&job);
+	place_unmap(&place);
+}
+
+TEST(wait, longest, .limit_s = 1800)
+{
+	unsigned long n = bench_quick() ? 4096 : 65536;
+
+	longest_wait("longest-wait-for-the-cpu/call", &way_call, n);
+	longest_wait("longest-wait-for-the-cpu/move_pages", &way_move_pages, n);
+}
