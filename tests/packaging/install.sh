@@ -47,11 +47,17 @@ test_program() {
 		"$here/program.c"
 }
 
-# Each page of the tree is there.
+# Each page of the tree is there, and each call of the library leads to one that names it.
 test_manuals() {
+	local call
 	(cd "$tree/man" && find . -path './man*/*' -type f) | sort >"$work/pages"
 	(cd "$root/usr/share/man" && find . -type f) | sort | diff "$work/pages" - >"$work/diff"
 	verdict install/pages $? "the pages in man/ and the installed ones differ" "$work/diff"
+	for call in $(map_exports); do
+		grep -qsw "$call" "$root/usr/share/man/man3/$call.3" || echo "$call"
+	done >"$work/calls"
+	[[ ! -s $work/calls ]]
+	verdict install/page-of-each-call $? "calls without a page in man3" "$work/calls"
 	test_groff
 }
 
