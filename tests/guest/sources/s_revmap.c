@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The revmap door: it moves, and it differs where the manual page says it does. */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "h_command.h"
 
@@ -52,6 +53,15 @@ static void share(struct child *me, void *arg)
 		(void)*(volatile unsigned char *)(r->va + i * page_size());
 	child_sync(me);
 	region_verify(r);
+}
+
+static void hold(struct child *me, void *arg)
+{
+	struct region r = region_anon(1, slow_node(), *(unsigned int *)arg);
+
+	me->shared[0] = (uint64_t)(uintptr_t)r.va;
+	child_sync(me);
+	region_verify(&r);
 }
 
 TEST(revmap, shared_needs_all, .doorless = true)
@@ -117,6 +127,69 @@ TEST(revmap, differs_memory_policy, .doorless = true)
 	o = revmap(&r, 4, fast_node(), "");
 	CHECK_EQ(json_number(o.out, "moved"), 4);
 	region_arrived(&r, fast_node());
+	output_free(&o);
+}
+
+/* Puts a process into a cgroup whose cpuset has the slow node only. */
+static void confine(pid_t pid)
+{
+	char dir[96], file[128];
+
+	if (try_write("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset"))
+		SKIP("cgroup v2 has no controller cpuset");
+	snprintf(dir, sizeof(dir), "/sys/fs/cgroup/revmap-%d", (int)pid);
+	CHECK(!mkdir(dir, 0755), "%s: %s", dir, strerror(errno));
+	snprintf(file, sizeof(file), "%s/cpuset.mems", dir);
+	write_text(file, "%d", slow_node());
+	snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
+	write_text(file, "%d", (int)pid);
+}
+
+/*
+ * Difference: of those who share a page only one is asked for his cpuset.  That is
+ * the one with the lowest number, here this process, which is not confined.
+ */
+TEST(revmap, differs_cpuset, .doorless = true)
+{
+	struct region r = region_anon(4, slow_node(), 8);
+	struct child c = spawn(share, &r);
+	struct output o;
+
+	wait_for(&c);
+	CHECK(c.pid > getpid(), "process numbers have wrapped around");
+	confine(c.pid);
+	if (door_present()) {
+		o = shell("movephys move --all --to %d --json 0x%llx", fast_node(),
+			  (unsigned long long)region_phys(&r, 0));
+		CHECK_EQ(json_number(o.out, "EXDEV"), 1);
+		output_free(&o);
+	}
+	o = revmap(&r, 4, fast_node(), "--all");
+	CHECK(json_number(o.out, "moved") == 4, "%s%s", o.err, o.out);
+	region_arrived(&r, fast_node());
+	go_on(&c);
+	child_end(&c);
+	output_free(&o);
+}
+
+/* And the one that is asked is heard. */
+TEST(revmap, cpuset_of_the_owner, .doorless = true)
+{
+	unsigned int tag = 9;
+	struct child c = spawn(hold, &tag);
+	uint64_t phys;
+	struct output o;
+
+	wait_for(&c);
+	phys = phys_of_pid(c.pid, (void *)(uintptr_t)c.shared[0]);
+	confine(c.pid);
+	o = shell("movephys move --door revmap --to %d --json 0x%llx", fast_node(),
+		  (unsigned long long)phys);
+	CHECK_EQ(o.status, 1);
+	CHECK(json_number(o.out, "EXDEV") == 1, "%s%s", o.err, o.out);
+	CHECK_EQ(phys_of_pid(c.pid, (void *)(uintptr_t)c.shared[0]), phys);
+	go_on(&c);
+	child_end(&c);
 	output_free(&o);
 }
 
