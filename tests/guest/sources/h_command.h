@@ -14,6 +14,9 @@ struct output {
 /* Runs `sh -c LINE`; the line is printf-like. */
 struct output shell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void output_free(struct output *o);
+/* For a line: until the process $pid catches SIGINT, which a shell has its jobs ignore. */
+#define WAIT_FOR_HANDLER \
+	"until grep -q 'SigCgt:.*[2367abef]$' /proc/$pid/status; do sleep 0.1; done; "
 /* The same when it must end with 0; fails the test with what was said to standard error. */
 struct output shell_ok(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Skips when there is no such subcommand (yet). */

@@ -11,7 +11,7 @@ static void need_idle_tracking(void)
 		SKIP("this kernel has no " BITMAP " (CONFIG_IDLE_PAGE_TRACKING)");
 }
 
-TEST(idle, accessed_and_idle, .doorless = true)
+TEST(idle, accessed_and_idle, .limit_s = 180, .doorless = true)
 {
 	const char *dir = cgroup_enter("idle");
 	struct region r = region_anon(128, slow_node(), 1);
@@ -42,7 +42,7 @@ TEST(idle, accessed_and_idle, .doorless = true)
 }
 
 /* What is in use moves to the fast node, what is not stays. */
-TEST(idle, to_a_move)
+TEST(idle, to_a_move, .limit_s = 180)
 {
 	const char *dir = cgroup_enter("idlemove");
 	struct region r = region_anon(128, slow_node(), 2);
@@ -68,7 +68,7 @@ TEST(idle, to_a_move)
 }
 
 /* A touch of any page of a huge page is one of all; and it comes as one record. */
-TEST(idle, huge_pages)
+TEST(idle, huge_pages, .limit_s = 180)
 {
 	const char *dir = cgroup_enter("idlehuge");
 	struct region r = region_huge(3, slow_node(), 3);
@@ -102,7 +102,7 @@ TEST(idle, huge_pages)
 	output_free(&o);
 }
 
-TEST(idle, samples, .doorless = true)
+TEST(idle, samples, .limit_s = 180, .doorless = true)
 {
 	const char *dir = cgroup_enter("idlesample");
 	struct region r = region_huge(16, slow_node(), 4);
@@ -124,7 +124,7 @@ TEST(idle, samples, .doorless = true)
 	CHECK_LE(seen, 40);
 }
 
-TEST(idle, warns_of_the_generational_lru, .doorless = true)
+TEST(idle, warns_of_the_generational_lru, .limit_s = 180, .doorless = true)
 {
 	struct output o;
 
@@ -138,13 +138,13 @@ TEST(idle, warns_of_the_generational_lru, .doorless = true)
 	output_free(&o);
 }
 
-TEST(idle, ctrl_c, .doorless = true)
+TEST(idle, ctrl_c, .limit_s = 180, .doorless = true)
 {
 	struct output o;
 
 	need_idle_tracking();
-	o = shell("movephys idle --rounds 0 --interval 100s >/dev/null 2>&1 & pid=$!; sleep 1; "
-		  "kill -INT $pid; wait $pid; echo $?");
+	o = shell("movephys idle --rounds 0 --interval 1000s >/dev/null 2>&1 & pid=$!; "
+		  WAIT_FOR_HANDLER "kill -INT $pid; wait $pid; echo $?");
 	CHECK(!strcmp(o.out, "130\n"), "%s%s", o.out, o.err);
 	output_free(&o);
 }

@@ -31,7 +31,7 @@ static long long present_bytes(int node)
 }
 
 /* All memory of the nodes, nothing else, and nothing twice. */
-TEST(zones, covers_memory, .doorless = true)
+TEST(zones, covers_memory, .limit_s = 180, .doorless = true)
 {
 	int nodes[MAX_NODES], nr = nodes_with_memory(nodes);
 
@@ -50,7 +50,7 @@ TEST(zones, covers_memory, .doorless = true)
 }
 
 /* From all addresses of a node, by kind and cgroup, to exactly the region. */
-TEST(zones, whole_node_to_a_move)
+TEST(zones, whole_node_to_a_move, .limit_s = 180)
 {
 	const char *dir = cgroup_enter("zones");
 	struct region r = region_anon(256, slow_node(), 2);
@@ -69,7 +69,7 @@ TEST(zones, whole_node_to_a_move)
 	output_free(&o);
 }
 
-TEST(zones, huge_pages_by_cgroup)
+TEST(zones, huge_pages_by_cgroup, .limit_s = 180)
 {
 	const char *dir = cgroup_enter("zoneshuge");
 	struct region r = region_huge(2, slow_node(), 3);
@@ -95,7 +95,7 @@ static void share(struct child *me, void *arg)
 }
 
 /* Mapped by two processes, or by one. */
-TEST(zones, mapped_count, .doorless = true)
+TEST(zones, mapped_count, .limit_s = 180, .doorless = true)
 {
 	struct region shared = region_anon(16, slow_node(), 4), own;
 	struct child c = spawn(share, &shared);
@@ -142,29 +142,29 @@ TEST(zones, where_by_kind)
 	output_free(&o);
 }
 
-/* A reader that has seen enough is no error, and ends the sweep. */
-TEST(shell, closed_pipe, .doorless = true)
+/* A reader that has seen enough is no error, and ends what would never end. */
+TEST(shell, closed_pipe, .limit_s = 180)
 {
-	long long start = now_ms();
-	struct output o = shell("{ movephys zones --kind free,user,kernel,slab; echo $? >status; } |"
-				" head -n 1; cat status");
+	struct output o;
 
+	need_door();
+	o = shell("{ yes 0x100000 | movephys where --list -; echo $? >status; } | head -n 1; "
+		  "cat status");
 	CHECK_EQ(list_lines(o.out), 1);
 	CHECK(!strcmp(strchr(o.out, '\n') + 1, "0\n"), "%s", o.out);
 	CHECK(!*o.err, "%s", o.err);
-	CHECK_LE(now_ms() - start, 30000);
 	output_free(&o);
 }
 
-TEST(shell, ctrl_c)
+TEST(shell, ctrl_c, .limit_s = 180)
 {
 	struct output o;
 
 	need_door();
 	/* Input that never ends, and a signal: what was done is told. */
-	o = shell("mkfifo fifo; sleep 100 >fifo & "
-		  "movephys move --to %d --json - <fifo >out & pid=$!; sleep 1; kill -INT $pid; "
-		  "wait $pid; echo $?; cat out; kill %%1", fast_node());
+	o = shell("mkfifo fifo; sleep 1000 >fifo & "
+		  "movephys move --to %d --json - <fifo >out & pid=$!; " WAIT_FOR_HANDLER
+		  "kill -INT $pid; wait $pid; echo $?; cat out; kill %%1", fast_node());
 	CHECK(!strncmp(o.out, "130\n", 4), "%s%s", o.out, o.err);
 	CHECK(strstr(o.out, "\"interrupted\": true"), "%s", o.out);
 	output_free(&o);
@@ -238,7 +238,7 @@ TEST(shell, full_target, .limit_s = 180)
 }
 
 /* One clear line for a caller without privilege, whatever he asks for. */
-TEST(shell, unprivileged, .doorless = true)
+TEST(shell, unprivileged, .limit_s = 180, .doorless = true)
 {
 	static const char *const commands[] = {
 		"move --to 0 0x100000", "where 0x100000", "pagemap --pid 1", "idle",
