@@ -136,13 +136,16 @@ static int find_scheme(struct damon_dir *dir)
 {
 	char name[64], action[32];
 	uint64_t nr = 0;
+	int err = 0;
 
 	damon_read(dir, CONTEXT "schemes/nr_schemes", &nr);
 	if (!nr)
 		return -ENODATA;
-	for (unsigned int i = 0; i < nr; i++) {
+	/* Somebody else may take schemes away meanwhile. */
+	for (unsigned int i = 0; i < nr && err != -ENOENT; i++) {
 		snprintf(name, sizeof(name), CONTEXT "schemes/%u/action", i);
-		if (damon_read_text(dir, name, sizeof(action), action) || strcmp(action, "stat"))
+		err = damon_read_text(dir, name, sizeof(action), action);
+		if (err || strcmp(action, "stat"))
 			continue;
 		dir->scheme = i;
 		return 0;

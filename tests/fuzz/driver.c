@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@
 
 #define INPUT_MAX	4096
 #define INPUTS_MAX	4096
-#define HANG_S		10
+#define LOOP_S		10	/* of the processor, for one input */
+#define WAIT_S		120	/* by the clock; other work may come first */
 #define MAP_BITS	16
 
 struct input {
@@ -74,8 +76,10 @@ void __sanitizer_set_death_callback(void (*callback)(void));
 static void on_signal(int signal_nr)
 {
 	/* The process is lost anyway: the file is worth what is not safe here. */
+	if (signal_nr == SIGPROF)
+		fprintf(stderr, "one input took more than %d s of the processor\n", LOOP_S);
 	if (signal_nr == SIGALRM)
-		fprintf(stderr, "one input took longer than %d s\n", HANG_S);
+		fprintf(stderr, "one input took longer than %d s\n", WAIT_S);
 	save_current();
 	signal(signal_nr, SIG_DFL);
 	raise(signal_nr);
@@ -85,10 +89,13 @@ static void on_signal(int signal_nr)
 /* True when it reached what none before it did. */
 static int run_current(void)
 {
+	const struct itimerval limit = { .it_value = { .tv_sec = LOOP_S } };
+
 	nr_new = 0;
 	last_block = 0;
 	nr_runs++;
-	alarm(HANG_S);
+	setitimer(ITIMER_PROF, &limit, NULL);
+	alarm(WAIT_S);
 	LLVMFuzzerTestOneInput(current, current_size);
 	return nr_new != 0;
 }
@@ -299,6 +306,7 @@ int main(int argc, char **argv)
 	__sanitizer_set_death_callback(save_current);
 	signal(SIGABRT, on_signal);
 	signal(SIGALRM, on_signal);
+	signal(SIGPROF, on_signal);
 	end = now_s() + seconds;
 	current_size = 0;
 	run_current();
@@ -310,6 +318,7 @@ int main(int argc, char **argv)
 		if (run_current())
 			keep_current();
 	}
+	setitimer(ITIMER_PROF, &(struct itimerval) { 0 }, NULL);
 	alarm(0);
 	printf("%zu runs, %zu inputs in the corpus, %zu more reached new code\n", nr_runs, nr_corpus,
 	       nr_inputs - nr_corpus);

@@ -24,7 +24,6 @@ static const struct mpp_roots *make_tree(void)
 		atexit(remove_tree);
 		tree_write(ADMIN "nr_kdamonds", "1\n");
 		tree_write(CONTEXT "operations", "paddr\n");
-		tree_write(CONTEXT "schemes/0/action", "stat\n");
 	}
 	/* Reading asks for a snapshot by writing here. */
 	tree_write(ADMIN "0/state", "on\n");
@@ -39,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CONTEXT "addr_unit", CONTEXT "schemes/nr_schemes",
 		CONTEXT "monitoring_attrs/intervals/sample_us",
 		CONTEXT "monitoring_attrs/intervals/aggr_us",
+		CONTEXT "schemes/0/action",
 	};
 	const struct mpp_damon_options options = {
 		.size = sizeof(options),
