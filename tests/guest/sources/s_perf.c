@@ -33,14 +33,17 @@ struct use {
 	unsigned int nr_rounds;	/* 0: until it is told to end */
 };
 
-/* A write of nothing: the contents stay what they are, and only this page gets mapped. */
-static void fault_in(const struct region *r, size_t first, size_t nr)
+/*
+ * A write of nothing: the contents stay what they are, and only this page gets mapped.
+ * Each @turn begins elsewhere, or a period could fall on the same few pages for ever.
+ */
+static void fault_in(const struct region *r, size_t first, size_t nr, size_t turn)
 {
 	unsigned char *va = r->va + first * page_size();
 
 	MUST(madvise(va, nr * page_size(), MADV_DONTNEED));
 	for (size_t i = 0; i < nr; i++)
-		__atomic_fetch_or(va + i * page_size(), 0, __ATOMIC_RELAXED);
+		__atomic_fetch_or(va + (i + turn * 5) % nr * page_size(), 0, __ATOMIC_RELAXED);
 }
 
 /* The pages in use fault in each round, all others in every 32nd. */
@@ -52,9 +55,9 @@ static void use_pages(struct child *me, void *arg)
 		pin_to_cpu(use->cpu);
 	child_sync(me);
 	for (unsigned int i = 0; !me->shared[0] && (!use->nr_rounds || i < use->nr_rounds); i++) {
-		fault_in(use->r, use->first, use->nr);
+		fault_in(use->r, use->first, use->nr, i);
 		if (i % 32 == 0)
-			fault_in(use->r, 0, use->r->nr_pages);
+			fault_in(use->r, 0, use->r->nr_pages, i);
 	}
 	child_tell(me);
 }
@@ -142,8 +145,8 @@ TEST(perf, default_rate)
 }
 
 /*
- * The same from perf's own file and text.  One in seven, which has nothing in common with
- * the 16 pages in use: perf takes long to print where all is emulated.
+ * The same from perf's own file and text.  One in seven: perf takes long to print where
+ * all is emulated.
  */
 TEST(perf, perf_script_to_a_move, .limit_s = 240)
 {
@@ -312,7 +315,7 @@ TEST(perf, ends_with_the_process, .doorless = true)
 
 	need_events();
 	c = start_use(&use);
-	o = shell("movephys sample --event faults --pid %d >list & sampler=$!; "
+	o = shell("rm -f list; movephys sample --event faults --pid %d >list & sampler=$!; "
 		  "until [ -s list ]; do kill -0 $sampler || exit; sleep 0.1; done; "
 		  "kill -9 %d; wait $sampler", (int)c.pid, (int)c.pid);
 	CHECK(!o.status, "status %d: %s", o.status, o.err);
