@@ -173,7 +173,8 @@ static int take_options(int argc, char **argv, struct move_options *options)
 	if (options->undo_path && options->to >= 0)
 		return usage_error("--undo and --to exclude each other: the file names the nodes");
 	if (options->undo_path && optind < argc)
-		return usage_error("\"%s\": --undo takes its addresses from the file", argv[optind]);
+		return usage_error("\"%s\": --undo takes its addresses from the file",
+				   argv[optind]);
 	if (options->undo_path && options->new_path &&
 	    !strcmp(options->undo_path, options->new_path))
 		return usage_error("--undo and --undo-file name the same file");

@@ -235,7 +235,8 @@ static void idle_bare(void)
 	for (int sweep = 0; sweep < 2; sweep++)
 		for (int i = 0; i < nr_ranges; i++) {
 			uint64_t at = ranges[i].addr / PAGE_BYTES / 64 * 8;
-			uint64_t end = (ranges[i].addr + ranges[i].size_bytes) / PAGE_BYTES / 64 * 8;
+			uint64_t end = (ranges[i].addr + ranges[i].size_bytes) /
+				       PAGE_BYTES / 64 * 8;
 
 			while (at < end) {
 				size_t len = end - at < BITMAP_BYTES ? (size_t)(end - at) :
@@ -297,7 +298,8 @@ static void bench_text(bool with_columns)
 
 	must(null && file, "memfd");
 	write_lines(null, NR_LINES, with_columns);
-	printf("write %-19s %8.1f million lines/s\n", what, (double)NR_LINES / (now() - start) / 1e6);
+	printf("write %-19s %8.1f million lines/s\n", what,
+	       (double)NR_LINES / (now() - start) / 1e6);
 	fclose(null);
 	write_lines(file, NR_LINES, with_columns);
 	fflush(file);
@@ -305,7 +307,8 @@ static void bench_text(bool with_columns)
 	must(!mpp_text_open_fd(fd, "lines", 0, &src), "text");
 	start = now();
 	must(drain(src) == NR_LINES, "lines got lost");
-	printf("read  %-19s %8.1f million lines/s\n", what, (double)NR_LINES / (now() - start) / 1e6);
+	printf("read  %-19s %8.1f million lines/s\n", what,
+	       (double)NR_LINES / (now() - start) / 1e6);
 	fclose(file);
 }
 

@@ -36,7 +36,8 @@ TEST(pagemap, process)
 /* Only what is present, and only on the nodes asked for. */
 TEST(pagemap, present_pages_of_a_node, .doorless = true)
 {
-	struct region slow = region_anon(16, slow_node(), 1), fast = region_anon(16, fast_node(), 2);
+	struct region slow = region_anon(16, slow_node(), 1);
+	struct region fast = region_anon(16, fast_node(), 2);
 	unsigned char *untouched = must_mmap(1 << 20, PROT_READ | PROT_WRITE,
 					     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct output o;

@@ -100,7 +100,8 @@ TEST(revmap, differs_unmapped_cache, .doorless = true)
 					(unsigned long long)region_phys(&r, i));
 	MUST(munmap(r.va, 4 * page_size()));
 	lru_settle();	/* pages on their way to a list look like the kernel's own */
-	o = shell("movephys move --door revmap --unmapped --to %d --json%s", fast_node(), addresses);
+	o = shell("movephys move --door revmap --unmapped --to %d --json%s", fast_node(),
+		  addresses);
 	CHECK_EQ(o.status, 0);
 	CHECK_EQ(json_number(o.out, "ESRCH"), 4);
 	output_free(&o);

@@ -116,7 +116,7 @@ TEST(zones, mapped_count, .limit_s = 180, .doorless = true)
 }
 
 /* Kinds and nodes as `where` tells them are those of the pages. */
-TEST(zones, where_by_kind)
+TEST(zones, where_by_kind, .limit_s = 180)
 {
 	struct region small = region_anon(32, slow_node(), 6), huge;
 	struct output o;
@@ -125,7 +125,8 @@ TEST(zones, where_by_kind)
 	need_door();
 	snprintf(list, sizeof(list), "where-%d.txt", (int)getpid());
 	o = shell_ok("movephys pagemap --pid %d --range 0x%lx+128k >%s && "
-		     "movephys where --list %s", (int)getpid(), (unsigned long)small.va, list, list);
+		     "movephys where --list %s", (int)getpid(), (unsigned long)small.va,
+		     list, list);
 	CHECK_EQ(list_count(o.out, &small), 32);
 	for (char *at = o.out; at && *at; at = strchr(at, '\n') ? strchr(at, '\n') + 1 : NULL) {
 		char expected[64];
@@ -176,8 +177,9 @@ TEST(shell, garbage_lines)
 	struct output o;
 
 	need_door();
-	o = shell("printf '0x%%x\\n\\377\\376garbage\\n12345\\n0x%%x 1 2 3\\n0x%%x 0.5 7.25 # ok\\n' "
-		  "%llu %llu %llu | movephys move --to %d --json -",
+	o = shell("printf '0x%%x\\n\\377\\376garbage\\n12345\\n0x%%x 1 2 3\\n' %llu %llu >lines; "
+		  "printf '0x%%x 0.5 7.25 # ok\\n' %llu >>lines; "
+		  "movephys move --to %d --json - <lines",
 		  (unsigned long long)region_phys(&r, 0), (unsigned long long)region_phys(&r, 0),
 		  (unsigned long long)region_phys(&r, 1), fast_node());
 	CHECK_EQ(o.status, 2);
