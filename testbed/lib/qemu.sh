@@ -123,7 +123,8 @@ kill_qemu() {
 # timer check panics), nor cost the fast clock, nor pass for a lockup.
 kernel_arguments() {
 	local -a words=(console=ttyS0 panic=-1 oops=panic printk.devkmsg=on
-		no_timer_check tsc=reliable watchdog_thresh=20 rcupdate.rcu_cpu_stall_timeout=60)
+		no_timer_check tsc=reliable watchdog_thresh=20 softlockup_panic=1
+		rcupdate.rcu_cpu_stall_timeout=60)
 	if [[ $clock == instructions ]]; then
 		# Where things lie in memory must not differ either.
 		words+=(nokaslr)
