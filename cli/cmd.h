@@ -74,6 +74,11 @@ int parse_duration(const char *text, uint64_t *ns);
 const char *format_bytes(uint64_t bytes, char *text, size_t size);
 #define BYTES_TEXT_MAX	32
 
+/* arguments.c: EXIT_DONE, or EXIT_USAGE after saying what is wrong with the option. */
+int take_duration(const char *option, const char *text, uint64_t least_ns, uint64_t *ns);
+/* accessed, idle or both: sets those of two flags, and clears the other. */
+int take_state(const char *text, unsigned int accessed, unsigned int idle, unsigned int *flags);
+
 /* nodes.c: node sets in libnuma's syntax; complains and returns false when bad. */
 struct bitmask;
 bool nodes_parse(const char *option, const char *text, struct bitmask **nodes);

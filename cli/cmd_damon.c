@@ -9,6 +9,9 @@
 
 #include "cmd.h"
 
+/* DAMON counts in microseconds, and 0 would mean its own choice. */
+#define DAMON_LEAST_NS	1000
+
 static const char help[] =
 "usage: movephys damon [OPTIONS]\n"
 "\n"
@@ -65,21 +68,6 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int take_state(const char *text, struct mpp_damon_options *options)
-{
-	unsigned int others = options->flags & MPP_DAMON_START;
-
-	if (!strcmp(text, "accessed"))
-		options->flags = others | MPP_DAMON_ACCESSED;
-	else if (!strcmp(text, "idle"))
-		options->flags = others | MPP_DAMON_IDLE;
-	else if (!strcmp(text, "both"))
-		options->flags = others | MPP_DAMON_ACCESSED | MPP_DAMON_IDLE;
-	else
-		return usage_error("--state %s: accessed, idle or both is wanted", text);
-	return EXIT_DONE;
-}
-
 static int take_number(const char *option, const char *text, unsigned int *number)
 {
 	uint64_t count;
@@ -87,15 +75,6 @@ static int take_number(const char *option, const char *text, unsigned int *numbe
 	if (parse_count(text, UINT_MAX, &count))
 		return usage_error("%s %s: a number is wanted", option, text);
 	*number = (unsigned int)count;
-	return EXIT_DONE;
-}
-
-/* @least_ns: DAMON counts in microseconds, and 0 would mean its own choice. */
-static int take_time(const char *option, const char *text, uint64_t least_ns, uint64_t *ns)
-{
-	if (parse_duration(text, ns) || *ns < least_ns)
-		return usage_error("%s %s: a time with its unit is wanted, such as 500ms or 2s",
-				   option, text);
 	return EXIT_DONE;
 }
 
@@ -126,17 +105,17 @@ static int take_option(int opt, int argc, char **argv, struct damon *damon)
 		options->flags |= MPP_DAMON_START;
 		break;
 	case 's':
-		return take_state(optarg, options);
+		return take_state(optarg, MPP_DAMON_ACCESSED, MPP_DAMON_IDLE, &options->flags);
 	case 'm':
 		return take_number("--min", optarg, &options->min_accesses);
 	case 'i':
-		return take_time("--interval", optarg, 0, &options->interval_ns);
+		return take_duration("--interval", optarg, 0, &options->interval_ns);
 	case 'r':
 		return take_number("--rounds", optarg, &options->nr_snapshots);
 	case OPT_SAMPLE:
-		return take_time("--sample", optarg, 1000, &options->sample_ns);
+		return take_duration("--sample", optarg, DAMON_LEAST_NS, &options->sample_ns);
 	case OPT_AGGREGATE:
-		return take_time("--aggregate", optarg, 1000, &options->aggregate_ns);
+		return take_duration("--aggregate", optarg, DAMON_LEAST_NS, &options->aggregate_ns);
 	case OPT_REGIONS:
 		return take_regions(optarg, options);
 	case 'j':

@@ -59,19 +59,6 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int take_state(const char *text, struct idle *idle)
-{
-	if (!strcmp(text, "accessed"))
-		idle->options.flags = MPP_IDLE_ACCESSED;
-	else if (!strcmp(text, "idle"))
-		idle->options.flags = MPP_IDLE_IDLE;
-	else if (!strcmp(text, "both"))
-		idle->options.flags = MPP_IDLE_ACCESSED | MPP_IDLE_IDLE;
-	else
-		return usage_error("--state %s: accessed, idle or both is wanted", text);
-	return EXIT_DONE;
-}
-
 /* "5" or "5%" */
 static int take_cpu(const char *text, struct idle *idle)
 {
@@ -94,12 +81,9 @@ static int take_option(int opt, int argc, char **argv, struct idle *idle)
 
 	switch (opt) {
 	case 's':
-		return take_state(optarg, idle);
+		return take_state(optarg, MPP_IDLE_ACCESSED, MPP_IDLE_IDLE, &idle->options.flags);
 	case 'i':
-		if (parse_duration(optarg, &idle->options.interval_ns))
-			return usage_error("--interval %s: a time with its unit is wanted, such "
-					   "as 500ms or 2s", optarg);
-		break;
+		return take_duration("--interval", optarg, 0, &idle->options.interval_ns);
 	case 'r':
 		if (parse_count(optarg, UINT_MAX, &count))
 			return usage_error("--rounds %s: a number is wanted", optarg);

@@ -74,14 +74,6 @@ static int take_bytes(const char *option, uint64_t *bytes)
 	return EXIT_DONE;
 }
 
-static int take_time(const char *option, uint64_t *ns)
-{
-	if (parse_duration(optarg, ns) || !*ns)
-		return usage_error("--%s %s: a time with its unit is wanted, such as 500ms or 10s",
-				   option, optarg);
-	return EXIT_DONE;
-}
-
 /* A weight, as records have it. */
 static int take_heat(double *heat)
 {
@@ -110,9 +102,9 @@ static int take_option(int opt, int argc, char **argv, struct rank *rank)
 		rank->query.flags |= MPP_RANK_COLD;
 		return EXIT_DONE;
 	case 'w':
-		return take_time("window", &rank->window_ns);
+		return take_duration("--window", optarg, 1, &rank->window_ns);
 	case 'H':
-		return take_time("half-life", &rank->options.half_life_ns);
+		return take_duration("--half-life", optarg, 1, &rank->options.half_life_ns);
 	case 'g':
 		return take_bytes("page", &rank->options.page_bytes);
 	case OPT_MEMORY:

@@ -115,10 +115,7 @@ static int take_sampling_option(int opt, int argc, char **argv, struct sample *s
 	case OPT_PERIOD:
 		return take_number("period", INT64_MAX, &options->period);
 	case 'd':
-		if (parse_duration(optarg, &options->duration_ns) || !options->duration_ns)
-			return usage_error("--duration %s: a time with its unit is wanted, such "
-					   "as 500ms or 10s", optarg);
-		break;
+		return take_duration("--duration", optarg, 1, &options->duration_ns);
 	case OPT_KERNEL:
 		options->flags |= MPP_PERF_KERNEL;
 		break;
