@@ -74,11 +74,14 @@
 int folio_isolate_lru(struct folio *folio);
 /* linux/swap.h, then mm/internal.h. */
 void lru_add_drain(void);
+/* linux/rmap.h, then mm/internal.h, with the three inline functions around it. */
+void __put_anon_vma(struct anon_vma *anon_vma);
 
 /* Functions to look up, where each has the same name and type on every kernel. */
 #define MPP_COMMON_FUNCTIONS(X)		\
 	X(__get_vma_policy)		\
 	X(__mpol_put)			\
+	X(__put_anon_vma)		\
 	X(cpuset_mems_allowed)		\
 	X(folio_isolate_lru)		\
 	X(folio_lock_anon_vma_read)	\
@@ -125,12 +128,24 @@ void lru_add_drain(void);
 #define MPP_MAPCOUNT_FUNCTION(X)	X(folio_mapcount)
 #endif
 
+/* 6.1 and 6.12 go through the tree of an anon_vma by functions of another name. */
+#ifdef MPP_HAVE_ANON_RMAP_TREE
+#define MPP_ANON_TREE_FUNCTIONS(X)			\
+	X(anon_rmap_tree_iter_first)			\
+	X(anon_rmap_tree_iter_next)
+#else
+#define MPP_ANON_TREE_FUNCTIONS(X)			\
+	X(anon_vma_interval_tree_iter_first)		\
+	X(anon_vma_interval_tree_iter_next)
+#endif
+
 #define MPP_FUNCTIONS(X)		\
 	MPP_COMMON_FUNCTIONS(X)		\
 	MPP_ISOLATE_HUGETLB_FUNCTION(X)	\
 	MPP_ALLOC_HUGETLB_FUNCTION(X)	\
 	MPP_NODE_FILTER_FUNCTION(X)	\
-	MPP_MAPCOUNT_FUNCTION(X)
+	MPP_MAPCOUNT_FUNCTION(X)	\
+	MPP_ANON_TREE_FUNCTIONS(X)
 
 #define MPP_DECLARE_STATIC_CALL(fn) DECLARE_STATIC_CALL(mpp_sc_##fn, fn);
 MPP_FUNCTIONS(MPP_DECLARE_STATIC_CALL)
@@ -220,6 +235,22 @@ static inline void mpp_env_mpol_cond_put(struct mempolicy *pol)
 {
 	if (mpol_needs_cond_ref(pol))
 		static_call(mpp_sc___mpol_put)(pol);
+}
+
+static inline void mpp_env_get_anon_vma(struct anon_vma *anon_vma)
+{
+	atomic_inc(&anon_vma->refcount);
+}
+
+static inline void mpp_env_put_anon_vma(struct anon_vma *anon_vma)
+{
+	if (atomic_dec_and_test(&anon_vma->refcount))
+		static_call(mpp_sc___put_anon_vma)(anon_vma);
+}
+
+static inline void mpp_env_unlock_anon_vma(struct anon_vma *anon_vma)
+{
+	up_read(&anon_vma->root->rwsem);
 }
 
 static inline bool mpp_env_is_huge_zero(const struct folio *folio)
@@ -317,10 +348,12 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 /* From here on the core's names lead to the above. */
 #ifndef MPP_ENV_NO_NAMES
 #define __get_vma_policy		mpp_env_vma_policy
+#define anon_vma_unlock_read		mpp_env_unlock_anon_vma
 #define alloc_hugetlb_folio_nodemask	mpp_env_alloc_hugetlb
 #define cpuset_mems_allowed		static_call(mpp_sc_cpuset_mems_allowed)
 #define folio_hstate(folio)		static_call(mpp_sc_size_to_hstate)(folio_size(folio))
 #define folio_lock_anon_vma_read	mpp_env_lock_anon_vma
+#define get_anon_vma			mpp_env_get_anon_vma
 #define get_online_mems			static_call(mpp_sc_get_online_mems)
 #define is_huge_zero_folio		mpp_env_is_huge_zero
 #define isolate_folio_to_list		mpp_env_isolate
@@ -331,6 +364,7 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 	mpp_env_migrate_pages(from, private, mode, reason)
 #define mpol_cond_put			mpp_env_mpol_cond_put
 #define page_vma_mapped_walk(pvmw)	static_call(mpp_sc_page_vma_mapped_walk)(pvmw)
+#define put_anon_vma			mpp_env_put_anon_vma
 #define policy_zone			(*mpp_env_policy_zone)
 #define put_online_mems			static_call(mpp_sc_put_online_mems)
 #define putback_movable_pages		static_call(mpp_sc_putback_movable_pages)
@@ -339,6 +373,15 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 #define vma_migratable			static_call(mpp_sc_vma_migratable)
 #ifndef MPP_HAVE_INLINE_MAPCOUNT
 #define folio_mapcount			static_call(mpp_sc_folio_mapcount)
+#endif
+#ifdef MPP_HAVE_ANON_RMAP_TREE
+#define anon_rmap_tree_iter_first	static_call(mpp_sc_anon_rmap_tree_iter_first)
+#define anon_rmap_tree_iter_next	static_call(mpp_sc_anon_rmap_tree_iter_next)
+#else
+#define anon_rmap_tree_foreach(avc, anon_vma, start, last)				\
+	for (avc = static_call(mpp_sc_anon_vma_interval_tree_iter_first)		\
+			(&(anon_vma)->rb_root, start, last);				\
+	     avc; avc = static_call(mpp_sc_anon_vma_interval_tree_iter_next)(avc, start, last))
 #endif
 #ifdef MPP_OWN_EXPECTED_REFS
 #define folio_expected_ref_count	mpp_env_expected_refs

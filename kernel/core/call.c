@@ -14,7 +14,7 @@
 	 MPP_MF_IGNORE_MEMPOLICY | MPP_MF_DRY_RUN | MPP_MF_SYNC |	\
 	 MPP_MF_RECLAIM | MPP_MF_NEW_PAGES)
 
-/* As found, after this CPU's LRU batches were drained, after all CPUs' were. */
+/* As found, a moment later, after the LRU batches of all CPUs were drained. */
 #define MPP_ROUNDS	3
 
 /**
@@ -63,8 +63,8 @@ static bool mpp_decided(const struct mpp_call *call, const struct mpp_item *item
 	}
 }
 
-static enum mpp_outcome mpp_decide(struct mpp_call *call, struct mpp_item *item,
-				   struct folio *folio, int nid)
+static enum mpp_outcome mpp_decide_once(struct mpp_call *call, struct mpp_item *item,
+					struct folio *folio, int nid)
 {
 	enum mpp_outcome gate = mpp_gate(folio);
 	enum mpp_outcome outcome;
@@ -92,6 +92,19 @@ static enum mpp_outcome mpp_decide(struct mpp_call *call, struct mpp_item *item,
 	return gate == MPP_PASSED ? mpp_queue(call, item, folio) : MPP_NOT_ISOLATED;
 }
 
+static enum mpp_outcome mpp_decide(struct mpp_call *call, struct mpp_item *item,
+				   struct folio *folio, int nid)
+{
+	enum mpp_outcome outcome = mpp_decide_once(call, item, folio, nid);
+
+	if (outcome != MPP_NOT_ISOLATED || call->drained_here || call->mode != MPP_MODE_MOVE)
+		return outcome;
+	/* Most often it was faulted in here and sits in a batch of this CPU: that is cheap. */
+	lru_add_drain();
+	call->drained_here = true;
+	return mpp_decide_once(call, item, folio, nid);
+}
+
 static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int *at)
 {
 	enum mpp_outcome outcome = mpp_gate(folio);
@@ -108,20 +121,19 @@ static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int 
 /* Give entry @i its outcome; @at is the node that holds the contents, if known. */
 static void mpp_answer(struct mpp_call *call, unsigned int i, enum mpp_outcome outcome, int at)
 {
+	int err = mpp_outcome_errno(outcome);
+
 	call->outcome[i] = outcome;
-	if (mpp_transient(call, outcome))
+	call->status[i] = err ? -err : at;
+	if (err && mpp_transient(call, outcome))
 		call->retry = true;
-	call->status[i] = mpp_outcome_errno(outcome) ? -mpp_outcome_errno(outcome) : at;
 }
 
 static void mpp_move_entry(struct mpp_call *call, unsigned int i, struct folio *folio)
 {
-	unsigned long pfn = folio_pfn(folio);
-	struct mpp_item *item = mpp_item_find(call, pfn);
+	struct mpp_item *item = mpp_item_get(call, folio_pfn(folio));
 	int nid = call->nodes[i];
 
-	if (!item)
-		item = mpp_item_add(call, pfn);
 	if (!mpp_decided(call, item, nid)) {
 		item->nid = nid;
 		/* From here on our reference keeps it in one piece. */
@@ -130,10 +142,42 @@ static void mpp_move_entry(struct mpp_call *call, unsigned int i, struct folio *
 	}
 	if (item->outcome == MPP_QUEUED) {
 		call->outcome[i] = MPP_QUEUED;
-		call->item_of[i] = item - call->items;
+		call->last = item;
+		call->last_index = item - call->items;
+		call->item_of[i] = call->last_index;
 	} else {
 		mpp_answer(call, i, item->outcome, item->at);
 	}
+}
+
+/* Whether an earlier folio of this call has left a frame of the one queued last. */
+static bool mpp_left_before(struct mpp_call *call, unsigned long pfn)
+{
+	unsigned long new_pfn;
+	int at;
+
+	/* As to records as large as the folio, the entry that was queued was asked. */
+	if (!(call->record.orders & (BIT(call->last->order) - 1)))
+		return false;
+	return mpp_recall(call, pfn, &new_pfn, &at);
+}
+
+/*
+ * Another address of the folio that was queued last, for the same target: it is
+ * isolated, so it is what it was a moment ago, and there is nothing to look up.
+ */
+static bool mpp_take_again(struct mpp_call *call, unsigned int i)
+{
+	u64 frame = call->pages[i] >> PAGE_SHIFT;
+	const struct mpp_item *last = call->last;
+
+	if (!last || frame - last->pfn >> last->order || call->nodes[i] != last->nid)
+		return false;
+	if (call->blind || mpp_left_before(call, frame))
+		return false;
+	call->outcome[i] = MPP_QUEUED;
+	call->item_of[i] = call->last_index;
+	return true;
 }
 
 /* Decide one entry, or queue the folio that will decide it. */
@@ -178,22 +222,41 @@ answer:
 	mpp_answer(call, i, outcome, at);
 }
 
+static void mpp_settle_one(struct mpp_call *call, unsigned int i, const struct mpp_item *item)
+{
+	unsigned long pfn = call->pages[i] >> PAGE_SHIFT;
+	unsigned long new_pfn = pfn;
+	enum mpp_outcome outcome;
+	int at = NUMA_NO_NODE;
+
+	outcome = mpp_fate(call, item, pfn, &new_pfn, &at);
+	call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
+	mpp_answer(call, i, outcome, at);
+}
+
 /* After migration: the queued entries of [from, to). */
 static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to)
 {
+	const struct mpp_item *items = call->items;
+	const u16 *item_of = call->item_of;
+	u8 *outcome = call->outcome;
+	int *status = call->status;
+	u64 *pages = call->pages;
 	unsigned int i;
 
 	for (i = from; i < to; i++) {
-		unsigned long pfn = call->pages[i] >> PAGE_SHIFT;
-		unsigned long new_pfn = pfn;
-		enum mpp_outcome outcome;
-		int at = NUMA_NO_NODE;
+		const struct mpp_item *item;
 
-		if (call->outcome[i] != MPP_QUEUED)
+		if (outcome[i] != MPP_QUEUED)
 			continue;
-		outcome = mpp_fate(call, &call->items[call->item_of[i]], pfn, &new_pfn, &at);
-		call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
-		mpp_answer(call, i, outcome, at);
+		item = &items[item_of[i]];
+		if (unlikely(item->outcome != MPP_QUEUED || !item->paired)) {
+			mpp_settle_one(call, i, item);
+			continue;
+		}
+		pages[i] += (u64)(item->dst_pfn - item->pfn) << PAGE_SHIFT;
+		outcome[i] = MPP_MOVED;
+		status[i] = item->at;
 	}
 }
 
@@ -215,8 +278,9 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 	unsigned int i;
 
 	mpp_items_begin(call);
+	call->drained_here = false;
 	for (i = from; i < to && call->queued_bytes < MPP_BATCH_BYTES; i++) {
-		if (call->outcome[i] != MPP_PENDING)
+		if (call->outcome[i] != MPP_PENDING || mpp_take_again(call, i))
 			continue;
 		mpp_take(call, i);
 		if (mpp_must_wait_alone(call, i)) {
@@ -234,7 +298,7 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 /*
  * Make another round worth its while.  A drain of all CPUs disturbs each of them,
  * so it comes last, once in a call, and only for a page that cannot be isolated
- * and that nothing else speaks against.
+ * though this CPU's batches were drained, and that nothing else speaks against.
  */
 static void mpp_prepare_round(struct mpp_call *call, unsigned int from, unsigned int to,
 			      unsigned int round)
@@ -247,9 +311,7 @@ static void mpp_prepare_round(struct mpp_call *call, unsigned int from, unsigned
 		if (mpp_transient(call, call->outcome[i]))
 			call->outcome[i] = MPP_PENDING;
 	}
-	if (batched && round == 1) {
-		lru_add_drain();
-	} else if (batched && !call->drained) {
+	if (batched && round > 1 && !call->drained) {
 		lru_add_drain_all();
 		call->drained = true;
 	}
@@ -276,6 +338,7 @@ static void mpp_batch(struct mpp_call *call, bool last)
 		}
 	}
 	mpp_forget_limits(call);
+	mpp_forget_anons(call);
 }
 
 static unsigned long mpp_prefix(unsigned long nr, unsigned long bytes_missing, size_t size)
@@ -410,9 +473,14 @@ struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
 	call->cap = cap;
 	call->hash_bits = hash_bits;
 	call->args = *args;
+	call->limits = call->first_limits;
+	call->nr_limits = MPP_LIMITS;
 	INIT_LIST_HEAD(&call->queued);
 	xa_init(&call->fragments);
-	xa_init(&call->record);
+	if (mpp_record_begin(call)) {
+		kvfree(call);
+		return NULL;
+	}
 	return call;
 }
 
@@ -423,7 +491,8 @@ struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
 void mpp_call_free(struct mpp_call *call)
 {
 	xa_destroy(&call->fragments);
-	xa_destroy(&call->record);
+	mpp_record_end(call);
+	mpp_free_limits(call);
 	kvfree(call);
 }
 

@@ -23,7 +23,7 @@ struct mpp_walk {
 	struct mpp_call *call;
 	int nid;
 	enum mpp_outcome outcome;
-	bool visited;
+	unsigned int nr_vmas;
 	bool count_sharers;
 	struct mm_struct *sharer;
 };
@@ -85,13 +85,21 @@ out:
 /* A process is asked once per batch and target.  The pin keeps the mm's address its own. */
 static const struct mpp_limit *mpp_limit_of(struct mpp_call *call, struct mm_struct *mm, int nid)
 {
-	struct mpp_limit *limit = &call->limits[hash_ptr(mm, ilog2(MPP_LIMITS))];
+	unsigned int i = hash_ptr(mm, ilog2(call->nr_limits));
+	struct mpp_limit *limit = &call->limits[i];
 
 	if (limit->mm == mm && limit->nid == nid)
 		return limit;
+	/* The place beside it, when another process was here first. */
+	if (limit->mm && limit->mm != mm)
+		limit = &call->limits[i ^ 1];
+	if (limit->mm == mm && limit->nid == nid)
+		return limit;
 	if (limit->mm != mm) {
-		if (limit->mm)
+		if (limit->mm) {
 			mmdrop(limit->mm);
+			call->limits_crowded = true;
+		}
 		mmgrab(mm);
 		limit->mm = mm;
 	}
@@ -108,12 +116,72 @@ void mpp_forget_limits(struct mpp_call *call)
 {
 	unsigned int i;
 
-	for (i = 0; i < MPP_LIMITS; i++) {
+	for (i = 0; i < call->nr_limits; i++) {
 		if (!call->limits[i].mm)
 			continue;
 		mmdrop(call->limits[i].mm);
 		call->limits[i].mm = NULL;
 	}
+}
+
+/**
+ * mpp_free_limits - give back what mpp_make_limits_fit() took
+ * @call: the call, with its limits forgotten
+ */
+void mpp_free_limits(struct mpp_call *call)
+{
+	if (call->limits != call->first_limits)
+		kvfree(call->limits);
+}
+
+/*
+ * A page that hundreds of processes share would ask each of them anew for every
+ * page, were there fewer places than processes.  Without memory it has to.
+ */
+static void mpp_make_limits_fit(struct mpp_call *call)
+{
+	unsigned int nr = call->nr_limits * 16;
+	struct mpp_limit *limits;
+
+	call->limits_crowded = false;
+	if (nr > MPP_LIMITS_MAX)
+		return;
+	limits = kvcalloc(nr, sizeof(*limits), GFP_KERNEL | __GFP_NOWARN);
+	if (!limits)
+		return;
+	mpp_forget_limits(call);
+	mpp_free_limits(call);
+	call->limits = limits;
+	call->nr_limits = nr;
+}
+
+static pgoff_t mpp_pgoff(const struct vm_area_struct *vma, unsigned long addr)
+{
+	return vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
+}
+
+/*
+ * Shared memory keeps its policy with the file, by offset, and tells it through a
+ * hook: the same to every VMA of the file.  Only where the VMA has a policy too,
+ * which some hooks prefer, must it be asked itself.
+ */
+static bool mpp_hook_asked(const struct mpp_hook *hook, const struct vm_area_struct *vma,
+			   unsigned long addr)
+{
+	return hook->mapping && vma->vm_file && vma->vm_file->f_mapping == hook->mapping &&
+	       vma->vm_ops == hook->vm_ops && mpp_pgoff(vma, addr) == hook->pgoff &&
+	       !READ_ONCE(vma->vm_policy);
+}
+
+static void mpp_hook_remember(struct mpp_hook *hook, const struct vm_area_struct *vma,
+			      unsigned long addr, enum mpp_outcome outcome)
+{
+	if (!vma->vm_file || READ_ONCE(vma->vm_policy))
+		return;
+	hook->mapping = vma->vm_file->f_mapping;
+	hook->vm_ops = vma->vm_ops;
+	hook->pgoff = mpp_pgoff(vma, addr);
+	hook->outcome = outcome;
 }
 
 /*
@@ -122,7 +190,8 @@ void mpp_forget_limits(struct mpp_call *call)
  * No policy and no hook to ask is seen without the lock; a policy that is set
  * just now is missed, as it is by move_pages(2).
  */
-static enum mpp_outcome mpp_vma_policy(struct vm_area_struct *vma, unsigned long addr, int nid)
+static enum mpp_outcome mpp_vma_policy(struct mpp_call *call, struct vm_area_struct *vma,
+				       unsigned long addr, int nid)
 {
 	enum mpp_outcome outcome = MPP_PENDING;
 	struct mempolicy *pol;
@@ -130,6 +199,8 @@ static enum mpp_outcome mpp_vma_policy(struct vm_area_struct *vma, unsigned long
 
 	if (!READ_ONCE(vma->vm_policy) && !(vma->vm_ops && vma->vm_ops->get_policy))
 		return MPP_PENDING;
+	if (mpp_hook_asked(&call->hook, vma, addr))
+		return call->hook.outcome;
 	if (!mmap_read_trylock(vma->vm_mm))
 		return MPP_CONTENDED;
 	pol = __get_vma_policy(vma, addr, &ilx);
@@ -137,23 +208,34 @@ static enum mpp_outcome mpp_vma_policy(struct vm_area_struct *vma, unsigned long
 		outcome = mpp_policy_allows(pol, nid) ? MPP_PASSED : MPP_POLICY_VMA;
 	mpol_cond_put(pol);
 	mmap_read_unlock(vma->vm_mm);
+	mpp_hook_remember(&call->hook, vma, addr, outcome);
 	return outcome;
 }
 
-static enum mpp_outcome mpp_vma_allows(struct mpp_walk *walk, struct folio *folio,
-				       struct vm_area_struct *vma, unsigned long addr)
+/**
+ * mpp_vma_allows - whether a VMA lets a folio move that it may map
+ * @call: the call
+ * @folio: locked
+ * @vma: kept by the lock of a walk
+ * @addr: where in the VMA
+ * @nid: the target
+ *
+ * Return: MPP_PASSED or why not.
+ */
+enum mpp_outcome mpp_vma_allows(struct mpp_call *call, struct folio *folio,
+				struct vm_area_struct *vma, unsigned long addr, int nid)
 {
 	const struct mpp_limit *limit;
 	enum mpp_outcome outcome;
 
 	if (!vma_migratable(vma))
 		return MPP_VMA;
-	limit = mpp_limit_of(walk->call, vma->vm_mm, walk->nid);
+	limit = mpp_limit_of(call, vma->vm_mm, nid);
 	if (limit->process != MPP_PASSED)
 		return limit->process;
-	if (walk->call->args.flags & MPP_MF_IGNORE_MEMPOLICY)
+	if (call->args.flags & MPP_MF_IGNORE_MEMPOLICY)
 		return MPP_PASSED;
-	outcome = mpp_vma_policy(vma, addr, walk->nid);
+	outcome = mpp_vma_policy(call, vma, addr, nid);
 	if (outcome != MPP_PENDING)
 		return outcome;
 	return folio_test_anon(folio) ? limit->task_policy : MPP_PASSED;
@@ -176,8 +258,8 @@ static bool mpp_check_one(struct folio *folio, struct vm_area_struct *vma, unsig
 	struct mpp_walk *walk = arg;
 	enum mpp_outcome outcome;
 
-	walk->visited = true;
-	outcome = mpp_vma_allows(walk, folio, vma, addr);
+	walk->nr_vmas++;
+	outcome = mpp_vma_allows(walk->call, folio, vma, addr, walk->nid);
 
 	/* Only what would decide the outcome is worth the look into the page tables. */
 	if (outcome == MPP_PASSED && !walk->count_sharers)
@@ -198,14 +280,14 @@ static bool mpp_maybe_shared(struct folio *folio)
 	       (folio_test_hugetlb(folio) && !folio_test_anon(folio));
 }
 
-static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *folio, int nid)
+static noinline enum mpp_outcome mpp_walk_mappings(struct mpp_call *call, struct folio *folio,
+						   int nid, bool count_sharers)
 {
 	struct mpp_walk walk = {
 		.call = call,
 		.nid = nid,
 		.outcome = MPP_PASSED,
-		.count_sharers = !(call->args.flags & MPOL_MF_MOVE_ALL) &&
-				 mpp_maybe_shared(folio),
+		.count_sharers = count_sharers,
 	};
 	struct rmap_walk_control rwc = {
 		.arg = &walk,
@@ -214,17 +296,28 @@ static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *
 		.anon_lock = folio_lock_anon_vma_read,
 	};
 
-	/* One process may map a KSM page many times, on behalf of data that were not one. */
-	if (walk.count_sharers && folio_test_ksm(folio))
-		return MPP_SHARED;
-
+	call->hook.mapping = NULL;
 	rmap_walk(folio, &rwc);
 	if (rwc.contended)
 		return MPP_CONTENDED;
 	/* Mapped a moment ago, and nobody to ask: it is being unmapped. */
-	if (!walk.visited)
+	if (!walk.nr_vmas)
 		return MPP_RACED;
+	if (walk.outcome == MPP_PASSED)
+		mpp_anon_walked(call, folio, nid, walk.nr_vmas);
 	return walk.outcome;
+}
+
+static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *folio, int nid)
+{
+	bool count_sharers = !(call->args.flags & MPOL_MF_MOVE_ALL) && mpp_maybe_shared(folio);
+
+	/* One process may map a KSM page many times, on behalf of data that were not one. */
+	if (count_sharers && folio_test_ksm(folio))
+		return MPP_SHARED;
+	if (!count_sharers && mpp_anon_allows(call, folio, nid))
+		return MPP_PASSED;
+	return mpp_walk_mappings(call, folio, nid, count_sharers);
 }
 
 /* Nobody maps it: the cgroup that is charged for it speaks. */
@@ -319,6 +412,8 @@ enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int
 	bool wait = call->args.flags & MPP_MF_SYNC && list_empty(&call->queued);
 	enum mpp_outcome outcome;
 
+	if (call->limits_crowded)
+		mpp_make_limits_fit(call);
 	if (!folio_trylock(folio) && (!wait || folio_lock_killable(folio)))
 		return MPP_LOCKED;
 	if (folio_test_writeback(folio) && (!wait || folio_wait_writeback_killable(folio)))

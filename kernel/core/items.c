@@ -36,24 +36,28 @@ struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn)
 }
 
 /**
- * mpp_item_add - begin an item for a folio that has none in this batch
+ * mpp_item_get - the item of a folio in the running batch, begun if need be
  * @call: the call
  * @pfn: of the folio's first page
  *
  * There is room: a batch has at most one item for each of its entries, and the
  * hash twice as many slots.
  *
- * Return: the item, undecided and without a target.
+ * Return: the item; a new one is undecided and without a target.
  */
-struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn)
+struct mpp_item *mpp_item_get(struct mpp_call *call, unsigned long pfn)
 {
 	unsigned int slot = mpp_hash_slot(call, pfn);
-	struct mpp_item *item = &call->items[call->nr_items];
+	struct mpp_item *item;
 
-	while (call->hash[slot] != MPP_NO_ITEM)
+	while (call->hash[slot] != MPP_NO_ITEM) {
+		item = &call->items[call->hash[slot]];
+		if (item->pfn == pfn)
+			return item;
 		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
+	}
+	item = &call->items[call->nr_items];
 	call->hash[slot] = call->nr_items++;
-
 	*item = (struct mpp_item) {
 		.pfn = pfn,
 		.nid = NUMA_NO_NODE,
@@ -71,4 +75,5 @@ void mpp_items_begin(struct mpp_call *call)
 {
 	memset(call->hash, 0xff, sizeof(*call->hash) << call->hash_bits);
 	call->nr_items = 0;
+	call->last = NULL;
 }

@@ -124,6 +124,16 @@ err_erase:
 	return false;
 }
 
+/* Folios are asked for in the order of the list, which is that of the items. */
+static struct mpp_item *mpp_item_expect(struct mpp_call *call, unsigned long pfn)
+{
+	struct mpp_item *item = call->last_paired;
+
+	if (item && ++item < call->items + call->nr_items && item->pfn == pfn)
+		return item;
+	return mpp_item_find(call, pfn);
+}
+
 /**
  * mpp_get_new_folio - migrate_pages() asks for a destination
  * @src: the folio to move, isolated
@@ -147,7 +157,7 @@ struct folio *mpp_get_new_folio(struct folio *src, unsigned long private)
 	if (!dst)
 		goto no_room;
 
-	item = mpp_item_find(call, folio_pfn(src));
+	item = mpp_item_expect(call, folio_pfn(src));
 	if (likely(item && item->order == order)) {
 		item->dst_pfn = folio_pfn(dst);
 		item->at = folio_nid(dst);
@@ -307,13 +317,17 @@ void mpp_migrate_queued(struct mpp_call *call)
 	for_each_node_mask(nid, call->targets) {
 		LIST_HEAD(list);
 
+		call->nid = nid;
+		if (nodes_weight(call->targets) == 1) {
+			mpp_migrate_list(call, &call->queued);
+			break;
+		}
 		for (i = 0; i < call->nr_items; i++) {
 			struct mpp_item *item = &call->items[i];
 
 			if (item->outcome == MPP_QUEUED && item->nid == nid)
 				list_move_tail(&item->folio->lru, &list);
 		}
-		call->nid = nid;
 		mpp_migrate_list(call, &list);
 	}
 	nodes_clear(call->targets);

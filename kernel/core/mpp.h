@@ -9,9 +9,9 @@
  *	check.c		ask every mapping of the folio whether it may move there
  *	migrate.c	isolate, migrate per target node, learn what became of each
  *
- * items.c is the table of folios that a batch names, record.c remembers what the
- * call decided before, stat.c counts.  What they ask of the rest of the kernel
- * comes through mpp_env.h.
+ * anon.c spares check.c most of its walks, items.c is the table of folios that a
+ * batch names, record.c remembers what the call decided before, stat.c counts.
+ * What they ask of the rest of the kernel comes through mpp_env.h.
  */
 #ifndef MPP_CORE_H
 #define MPP_CORE_H
@@ -110,9 +110,50 @@ struct mpp_limit {
 	u8 task_policy;		/* likewise: for anonymous memory without VMA policy */
 };
 
-#define MPP_LIMITS	64	/* power of two */
+/* Places for limits: at first, and when processes compete for them.  Powers of two. */
+#define MPP_LIMITS	16
+#define MPP_LIMITS_MAX	4096
+
+/* What the policy of a file said about the folio whose mappings are being walked. */
+struct mpp_hook {
+	const struct address_space *mapping;
+	const struct vm_operations_struct *vm_ops;
+	pgoff_t pgoff;		/* a VMA may map but the end of a large folio */
+	u8 outcome;
+};
+
+/* What is known of the folios of an anon_vma and one target node, for a batch: see anon.c. */
+struct mpp_anon {
+	void *mapping;			/* as in their folio->mapping */
+	struct anon_vma *anon_vma;	/* with a reference: all who may map them allow it */
+	int nid;
+	unsigned int nr_vmas;		/* that a walk met */
+	bool mixed;			/* not all of them do */
+};
+
+#define MPP_ANONS	16	/* power of two */
 
 #define MPP_NO_ITEM	U16_MAX
+
+/* What a call decided so far, see record.c. */
+struct mpp_slot {
+	unsigned long pfn;
+	unsigned long value;	/* 0: free */
+};
+
+struct mpp_table {
+	struct mpp_slot *slots;
+	unsigned long nr;
+	unsigned long room;	/* half of the slots; then it grows */
+	unsigned int shift;	/* of a hash, to the index of a slot */
+};
+
+struct mpp_records {
+	struct mpp_table only;		/* of a call of usual length */
+	struct mpp_table *tables;	/* of a long one */
+	unsigned int table_bits;
+	unsigned long orders;	/* that any entry has */
+};
 
 /**
  * struct mpp_call - the state of one call
@@ -135,9 +176,12 @@ struct mpp_call {
 	u16 *item_of;
 	unsigned int nr_items;
 	struct mpp_item *items;
+	struct mpp_item *last;	/* that was queued, or named once more */
+	u16 last_index;
 	u16 *hash;		/* items by PFN, open addressing */
 	unsigned int hash_bits;
 	bool retry;		/* an entry is worth another look */
+	bool drained_here;	/* this CPU's batches, which is worth doing once a round */
 
 	/* Queued folios, and what is known while they migrate. */
 	struct list_head queued;
@@ -149,11 +193,14 @@ struct mpp_call {
 	unsigned int full_order;	/* smallest order that found no room */
 	bool full_hugetlb;		/* and whether that was a hugetlb folio */
 
-	struct mpp_limit limits[MPP_LIMITS];
+	struct mpp_limit *limits;
+	unsigned int nr_limits;
+	bool limits_crowded;	/* one has had to make room for another */
+	struct mpp_limit first_limits[MPP_LIMITS];
+	struct mpp_hook hook;
+	struct mpp_anon anons[MPP_ANONS];
 
-	/* What this call decided so far, see record.c. */
-	struct xarray record;
-	unsigned long record_orders;
+	struct mpp_records record;
 	bool blind;		/* something could not be recorded */
 
 	unsigned long moved_pages;	/* in this batch */
@@ -173,12 +220,20 @@ enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags);
 /* check.c */
 enum mpp_outcome mpp_check_target(int nid);
 enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid);
+enum mpp_outcome mpp_vma_allows(struct mpp_call *call, struct folio *folio,
+				struct vm_area_struct *vma, unsigned long addr, int nid);
 void mpp_forget_limits(struct mpp_call *call);
+void mpp_free_limits(struct mpp_call *call);
+
+/* anon.c */
+bool mpp_anon_allows(struct mpp_call *call, struct folio *folio, int nid);
+void mpp_anon_walked(struct mpp_call *call, struct folio *folio, int nid, unsigned int nr_vmas);
+void mpp_forget_anons(struct mpp_call *call);
 
 /* items.c */
 void mpp_items_begin(struct mpp_call *call);
 struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn);
-struct mpp_item *mpp_item_add(struct mpp_call *call, unsigned long pfn);
+struct mpp_item *mpp_item_get(struct mpp_call *call, unsigned long pfn);
 
 /* migrate.c */
 enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio);
@@ -190,9 +245,11 @@ struct folio *mpp_get_new_folio(struct folio *src, unsigned long private);
 void mpp_put_new_folio(struct folio *dst, unsigned long private);
 
 /* record.c */
+int mpp_record_begin(struct mpp_call *call);
 int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
 	       unsigned long new_pfn, int at);
 bool mpp_recall(struct mpp_call *call, unsigned long pfn, unsigned long *new_pfn, int *at);
+void mpp_record_end(struct mpp_call *call);
 
 /* stat.c */
 int mpp_stat_init(void);

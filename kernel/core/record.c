@@ -7,43 +7,137 @@
  * looked up any more, and one that names the new frame must leave it alone.
  * Likewise a folio that was on its target already stays there.
  *
- * One xarray entry per folio, keyed by the PFN of its first page.  The entry
- * holds the order, since the same PFN can stand for a huge page and later, its
- * frame reused, for a small one.  A folio is naturally aligned, so the entry of
- * a page within it is found by trying each order seen.
+ * One entry per folio and end, keyed by the PFN of its first page, in hash tables
+ * with open addressing: an entry costs a few instructions and no memory of its own,
+ * where a tree over PFNs that lie far apart costs a node each.  The entry holds the
+ * order, since the same PFN can stand for a huge page and later, its frame reused,
+ * for a small one.  A folio is naturally aligned, so the entry of a page within it
+ * is found by trying each order seen.
+ *
+ * A long call has many tables, each for its share of the PFNs, so that none needs
+ * very much memory in one piece, nor takes long to move when it grows.
  */
 #include "mpp.h"
 
 #define MPP_RECORD_ORDER_BITS	6
 #define MPP_RECORD_NODE_BITS	10
+#define MPP_RECORD_TAKEN	BIT(BITS_PER_LONG - 1)
+
+/* Of a table: the pages it is made for, and the slots it begins with at most. */
+#define MPP_RECORD_SHARE	BIT(16)
+#define MPP_RECORD_FIRST_BITS	11
 
 static_assert(NODES_SHIFT <= MPP_RECORD_NODE_BITS);
 /* A PFN of any width, a node and an order fit in one entry. */
 static_assert(BITS_PER_LONG == 64);
 
-static void *mpp_record_entry(unsigned long new_pfn, int at, unsigned int order)
+static unsigned long mpp_record_value(unsigned long new_pfn, int at, unsigned int order)
 {
-	return xa_mk_value((new_pfn << MPP_RECORD_NODE_BITS | at) << MPP_RECORD_ORDER_BITS |
-			   order);
+	return MPP_RECORD_TAKEN |
+	       (new_pfn << MPP_RECORD_NODE_BITS | at) << MPP_RECORD_ORDER_BITS | order;
 }
 
-static int mpp_record_one(struct mpp_call *call, unsigned long pfn, unsigned int order,
-			  unsigned long new_pfn, int at)
+static unsigned int mpp_record_order(unsigned long value)
 {
-	int ret = xa_insert(&call->record, pfn, mpp_record_entry(new_pfn, at, order),
-			    GFP_KERNEL);
-	unsigned long earlier;
+	return value & (BIT(MPP_RECORD_ORDER_BITS) - 1);
+}
 
-	if (!ret)
-		call->record_orders |= BIT(order);
-	if (ret != -EBUSY)
-		return ret;
-	/*
-	 * A frame that was left and is now taken again answers for its first
-	 * contents, if the entry there speaks of the same pages.
-	 */
-	earlier = xa_to_value(xa_load(&call->record, pfn));
-	return (earlier & (BIT(MPP_RECORD_ORDER_BITS) - 1)) == order ? 0 : -EEXIST;
+/* The slot that holds @pfn, or the free one where it belongs: there always is one. */
+static __always_inline struct mpp_slot *mpp_record_slot(const struct mpp_records *record,
+							const struct mpp_table *table,
+							unsigned long pfn)
+{
+	/* The first bits chose the table. */
+	unsigned long i = (pfn * GOLDEN_RATIO_64) << record->table_bits >> table->shift;
+
+	while (table->slots[i].value && table->slots[i].pfn != pfn)
+		i = (i + 1) & (~0UL >> table->shift);
+	return &table->slots[i];
+}
+
+static __always_inline struct mpp_table *mpp_record_table(struct mpp_records *record,
+							  unsigned long pfn)
+{
+	if (likely(!record->table_bits))
+		return &record->only;
+	return &record->tables[pfn * GOLDEN_RATIO_64 >> (BITS_PER_LONG - record->table_bits)];
+}
+
+/*
+ * The slots for the next size of a table, which is half full at most.  Entries may
+ * share folios, so it does not begin with both ends of each page that can come.
+ */
+static unsigned int mpp_record_next_bits(const struct mpp_call *call,
+					 const struct mpp_table *table)
+{
+	unsigned int full = order_base_2(min_t(u64, call->args.nr_pages, MPP_RECORD_SHARE)) + 2;
+	unsigned int bits = BITS_PER_LONG - table->shift;
+
+	if (!table->slots)
+		return min_t(unsigned int, full, MPP_RECORD_FIRST_BITS);
+	return bits < full ? min(full, bits + 3) : bits + 1;
+}
+
+static noinline int mpp_record_grow(struct mpp_call *call, struct mpp_table *table)
+{
+	unsigned int bits = mpp_record_next_bits(call, table);
+	struct mpp_table old = *table;
+	struct mpp_slot *slots;
+	unsigned long i;
+
+	slots = kvcalloc(BIT(bits), sizeof(*slots), GFP_KERNEL | __GFP_NOWARN);
+	if (!slots)
+		return -ENOMEM;
+	table->slots = slots;
+	table->shift = BITS_PER_LONG - bits;
+	table->room = BIT(bits) / 2;
+	for (i = 0; i < old.room * 2; i++) {
+		if (old.slots[i].value)
+			*mpp_record_slot(&call->record, table, old.slots[i].pfn) = old.slots[i];
+		if (i % 4096 == 0)
+			cond_resched();
+	}
+	kvfree(old.slots);
+	return 0;
+}
+
+static __always_inline int mpp_record_one(struct mpp_call *call, unsigned long pfn,
+					  unsigned long value)
+{
+	struct mpp_table *table = mpp_record_table(&call->record, pfn);
+	struct mpp_slot *slot;
+
+	if (unlikely(table->nr == table->room) && mpp_record_grow(call, table))
+		return -ENOMEM;
+	slot = mpp_record_slot(&call->record, table, pfn);
+	if (unlikely(slot->value)) {
+		/*
+		 * A frame that was left and is now taken again answers for its first
+		 * contents, if the entry there speaks of the same pages.
+		 */
+		return mpp_record_order(slot->value) == mpp_record_order(value) ? 0 : -EEXIST;
+	}
+	slot->pfn = pfn;
+	slot->value = value;
+	table->nr++;
+	return 0;
+}
+
+/**
+ * mpp_record_begin - before anything is recorded
+ * @call: the call, with its arguments
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int mpp_record_begin(struct mpp_call *call)
+{
+	struct mpp_records *record = &call->record;
+
+	record->table_bits = order_base_2(DIV_ROUND_UP(call->args.nr_pages, MPP_RECORD_SHARE));
+	if (!record->table_bits)
+		return 0;
+	record->tables = kvcalloc(BIT(record->table_bits), sizeof(*record->tables), GFP_KERNEL);
+	return record->tables ? 0 : -ENOMEM;
 }
 
 /**
@@ -60,10 +154,12 @@ static int mpp_record_one(struct mpp_call *call, unsigned long pfn, unsigned int
 int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
 	       unsigned long new_pfn, int at)
 {
-	int ret = mpp_record_one(call, pfn, order, new_pfn, at);
+	unsigned long value = mpp_record_value(new_pfn, at, order);
+	int ret = mpp_record_one(call, pfn, value);
 
 	if (!ret && new_pfn != pfn)
-		ret = mpp_record_one(call, new_pfn, order, new_pfn, at);
+		ret = mpp_record_one(call, new_pfn, value);
+	call->record.orders |= BIT(order);
 	return ret;
 }
 
@@ -78,22 +174,39 @@ int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
  */
 bool mpp_recall(struct mpp_call *call, unsigned long pfn, unsigned long *new_pfn, int *at)
 {
-	unsigned int order;
+	struct mpp_records *record = &call->record;
+	unsigned long orders;
 
-	for_each_set_bit(order, &call->record_orders, BITS_PER_LONG) {
+	for (orders = record->orders; orders; orders &= orders - 1) {
+		unsigned int order = __ffs(orders);
 		unsigned long first = pfn & ~(BIT(order) - 1);
-		void *entry = xa_load(&call->record, first);
+		const struct mpp_table *table = mpp_record_table(record, first);
 		unsigned long value;
 
-		if (!entry)
+		if (!table->slots)
 			continue;
-		value = xa_to_value(entry);
-		if ((value & (BIT(MPP_RECORD_ORDER_BITS) - 1)) != order)
+		value = mpp_record_slot(record, table, first)->value;
+		if (!value || mpp_record_order(value) != order)
 			continue;
-		value >>= MPP_RECORD_ORDER_BITS;
+		value = (value & ~MPP_RECORD_TAKEN) >> MPP_RECORD_ORDER_BITS;
 		*at = value & (BIT(MPP_RECORD_NODE_BITS) - 1);
 		*new_pfn = (value >> MPP_RECORD_NODE_BITS) + (pfn - first);
 		return true;
 	}
 	return false;
+}
+
+/**
+ * mpp_record_end - forget everything
+ * @call: the call
+ */
+void mpp_record_end(struct mpp_call *call)
+{
+	struct mpp_records *record = &call->record;
+	unsigned long i;
+
+	kvfree(record->only.slots);
+	for (i = 0; record->tables && i < BIT(record->table_bits); i++)
+		kvfree(record->tables[i].slots);
+	kvfree(record->tables);
 }

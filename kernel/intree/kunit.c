@@ -28,7 +28,7 @@ static void mpp_test_items(struct kunit *test)
 	struct mpp_item *item;
 
 	KUNIT_EXPECT_NULL(test, mpp_item_find(call, 0x1234));
-	item = mpp_item_add(call, 0x1234);
+	item = mpp_item_get(call, 0x1234);
 	KUNIT_EXPECT_EQ(test, item->outcome, MPP_PENDING);
 	KUNIT_EXPECT_EQ(test, item->nid, NUMA_NO_NODE);
 	KUNIT_EXPECT_EQ(test, item->at, NUMA_NO_NODE);
@@ -39,7 +39,7 @@ static void mpp_test_items(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, mpp_item_find(call, 0x1235));
 	KUNIT_EXPECT_EQ(test, call->nr_items, 1);
 
-	item = mpp_item_add(call, 0);
+	item = mpp_item_get(call, 0);
 	KUNIT_EXPECT_PTR_EQ(test, mpp_item_find(call, 0), item);
 	mpp_items_begin(call);
 	KUNIT_EXPECT_EQ(test, call->nr_items, 0);
@@ -62,7 +62,7 @@ static void mpp_test_items_collide(struct kunit *test)
 	}
 	for (i = 0; i < ARRAY_SIZE(pfns); i++) {
 		KUNIT_EXPECT_NULL(test, mpp_item_find(call, pfns[i]));
-		mpp_item_add(call, pfns[i]);
+		mpp_item_get(call, pfns[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(pfns); i++)
 		KUNIT_EXPECT_PTR_EQ(test, mpp_item_find(call, pfns[i]), &call->items[i]);
@@ -80,7 +80,7 @@ static void mpp_test_items_full(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, call->cap, min(sizes[n], MPP_BATCH_ENTRIES));
 		KUNIT_EXPECT_GE(test, BIT(call->hash_bits), 2UL * call->cap);
 		for (i = 0; i < call->cap; i++)
-			mpp_item_add(call, i * 512UL);
+			mpp_item_get(call, i * 512UL);
 		for (i = 0; i < call->cap; i++)
 			KUNIT_ASSERT_PTR_EQ(test, mpp_item_find(call, i * 512UL),
 					    &call->items[i]);
@@ -197,7 +197,7 @@ static void mpp_test_record_reused_otherwise(struct kunit *test)
 	mpp_expect_recall(test, call, 512, 200, 1);
 
 	KUNIT_EXPECT_FALSE(test, call->blind);
-	item = mpp_item_add(call, 512);
+	item = mpp_item_get(call, 512);
 	item->order = 9;
 	item->at = 0;
 	item->outcome = MPP_ALREADY;
@@ -237,7 +237,7 @@ void mpp_expect_fate(struct kunit *test, struct mpp_call *call, struct mpp_item 
 static void mpp_test_fate_of_item(struct kunit *test)
 {
 	struct mpp_call *call = mpp_test_call(test, 4);
-	struct mpp_item *item = mpp_item_add(call, 1024);
+	struct mpp_item *item = mpp_item_get(call, 1024);
 
 	item->order = 9;
 	item->outcome = MPP_SHARED;
@@ -270,7 +270,7 @@ static void mpp_test_fate_of_fragments(struct kunit *test)
 	struct mpp_call *call = mpp_test_call(test, 4);
 	struct folio *src = mpp_test_kernel_folio(test);
 	unsigned long pfn = folio_pfn(src), new_pfn;
-	struct mpp_item *item = mpp_item_add(call, pfn & ~511UL);
+	struct mpp_item *item = mpp_item_get(call, pfn & ~511UL);
 	unsigned long other = item->pfn + (pfn == item->pfn);
 	struct folio *dst;
 	int at;
@@ -300,7 +300,7 @@ static void mpp_test_given_back(struct kunit *test)
 {
 	struct mpp_call *call = mpp_test_call(test, 4);
 	struct folio *src = mpp_test_kernel_folio(test);
-	struct mpp_item *item = mpp_item_add(call, folio_pfn(src));
+	struct mpp_item *item = mpp_item_get(call, folio_pfn(src));
 	struct folio *dst;
 
 	item->outcome = MPP_QUEUED;

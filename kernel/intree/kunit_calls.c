@@ -45,7 +45,7 @@ static struct mpp_item *mpp_test_queue(struct kunit *test, struct mpp_call *call
 				       unsigned long addr)
 {
 	struct folio *folio = mpp_test_folio(test, addr);
-	struct mpp_item *item = mpp_item_add(call, folio_pfn(folio));
+	struct mpp_item *item = mpp_item_get(call, folio_pfn(folio));
 
 	item->order = folio_order(folio);
 	item->nid = folio_nid(folio);

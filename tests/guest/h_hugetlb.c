@@ -2,6 +2,7 @@
 #include "harness.h"
 
 #include <fcntl.h>
+#include <linux/kernel-page-flags.h>
 #include <sys/mount.h>
 
 #include "h_hugetlb.h"
@@ -94,28 +95,27 @@ struct region region_gigantic(int node)
 	return r;
 }
 
-bool mount_option_refused(const char *dir, const char *option)
+struct region region_tmpfs_huge(int node, unsigned int tag, int *fd)
 {
-	return mount("none", dir, "tmpfs", MS_REMOUNT, option) < 0;
-}
-
-struct region region_tmpfs_huge(const char *dir, int node, unsigned int tag)
-{
+	const char *dir = mount_at("tmpfs", "none", "hugetmp", "size=64m");
 	size_t size = huge_size();
 	struct region r = { .nr_pages = size / page_size(), .tag = tag };
 	unsigned char *space;
 	char path[128];
-	int fd;
 
+	if (mount("none", dir, "tmpfs", MS_REMOUNT, "huge=always") < 0)
+		SKIP("this kernel has no huge pages in tmpfs");
 	snprintf(path, sizeof(path), "%s/file", dir);
-	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	MUST(ftruncate(fd, size));
+	*fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	MUST(ftruncate(*fd, size));
 	space = must_mmap(2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	space = (unsigned char *)(((uintptr_t)space + size - 1) & ~(size - 1));
-	r.va = mmap(space, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	r.va = mmap(space, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, *fd, 0);
 	CHECK(r.va == space, "mmap: %s", strerror(errno));
 	prefer_node(node);
 	region_fill(&r);
 	prefer_node(-1);
+	if (!(kpageflags(region_phys(&r, 0)) >> KPF_THP & 1))
+		SKIP("tmpfs got no huge page");
 	return r;
 }

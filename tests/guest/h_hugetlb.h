@@ -19,9 +19,7 @@ int hugetlb_memfd(void);
 void hugetlb_look(struct child *me, void *region);
 /* One page of 1 GiB; skips where there is no room for it. */
 struct region region_gigantic(int node);
-
-bool mount_option_refused(const char *dir, const char *option);
-/* One huge page of a file in a tmpfs that was mounted at dir. */
-struct region region_tmpfs_huge(const char *dir, int node, unsigned int tag);
+/* One huge page of a file in a tmpfs of its own; skips when the kernel gives none. */
+struct region region_tmpfs_huge(int node, unsigned int tag, int *fd);
 
 #endif

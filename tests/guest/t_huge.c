@@ -194,16 +194,11 @@ TEST(kinds, huge_partly_unmapped)
 /* A huge page of tmpfs, and one of its tails. */
 TEST(kinds, huge_tmpfs)
 {
-	const char *dir = mount_at("tmpfs", "none", "hugetmp", "size=64m");
-	struct region r;
 	size_t size = huge_size();
 	uint64_t new_phys;
+	int fd;
+	struct region r = region_tmpfs_huge(slow_node(), 1, &fd);
 
-	if (mount_option_refused(dir, "huge=always"))
-		SKIP("this kernel has no huge pages in tmpfs");
-	r = region_tmpfs_huge(dir, slow_node(), 1);
-	if (!(kpageflags(region_phys(&r, 0)) >> KPF_THP & 1))
-		SKIP("tmpfs got no huge page");
 	CHECK_EQ(region_phys(&r, 5), region_phys(&r, 0) + 5 * page_size());
 	CHECK_STATUS(move_one(region_phys(&r, 5), fast_node(), 0, &new_phys), fast_node());
 	region_expect_node(&r, fast_node());

@@ -42,6 +42,9 @@
 
 #include "../internal.h"
 
+#define anon_rmap_tree_foreach(avc, anon_vma, start, last) \
+	anon_vma_interval_tree_foreach(avc, &(anon_vma)->rb_root, start, last)
+
 /* A page of a driver that migrates it itself, such as a balloon's. */
 static inline bool page_has_movable_ops(struct page *page)
 {

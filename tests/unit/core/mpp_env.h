@@ -26,9 +26,13 @@ typedef struct { unsigned long bits; } nodemask_t;
 #define BITS_PER_LONG	((int)sizeof(long) * 8)
 #define BIT(nr)		(1UL << (nr))
 
+struct address_space;
+struct anon_vma;
 struct attribute_group;
 struct folio;
 struct mm_struct;
+struct vm_area_struct;
+struct vm_operations_struct;
 
 struct list_head {
 	struct list_head *next, *prev;

@@ -43,15 +43,15 @@ static void finds_what_was_added(void)
 
 	CHECK(!mpp_item_find(call, 0));
 	CHECK(!mpp_item_find(call, 0x1234));
-	item = mpp_item_add(call, 0x1234);
+	item = mpp_item_get(call, 0x1234);
 	CHECK(mpp_item_find(call, 0x1234) == item);
 	CHECK(!mpp_item_find(call, 0x1235));
 	CHECK(!mpp_item_find(call, 0));
 	CHECK_INT(call->nr_items, 1);
 	/* PFN 0 and the last there can be are PFNs as any other. */
-	item = mpp_item_add(call, 0);
+	item = mpp_item_get(call, 0);
 	CHECK(mpp_item_find(call, 0) == item);
-	item = mpp_item_add(call, ~0UL);
+	item = mpp_item_get(call, ~0UL);
 	CHECK(mpp_item_find(call, ~0UL) == item);
 	CHECK_INT(call->nr_items, 3);
 	call_free(call);
@@ -64,7 +64,7 @@ static void begins_undecided(void)
 	struct mpp_item *item;
 
 	memset(call->items, 0xa5, sizeof(*call->items));
-	item = mpp_item_add(call, 77);
+	item = mpp_item_get(call, 77);
 	CHECK_INT(item->pfn, 77);
 	CHECK_INT(item->nid, NUMA_NO_NODE);
 	CHECK_INT(item->at, NUMA_NO_NODE);
@@ -83,7 +83,7 @@ static void holds(unsigned int cap, unsigned long step)
 
 	for (unsigned long i = 0; i < cap; i++) {
 		CHECK(!mpp_item_find(call, i * step));
-		CHECK(mpp_item_add(call, i * step) == &call->items[i]);
+		CHECK(mpp_item_get(call, i * step) == &call->items[i]);
 	}
 	CHECK_INT(call->nr_items, cap);
 	for (unsigned long i = 0; i < cap; i++)
@@ -142,13 +142,13 @@ static void parts_collisions(void)
 		pfns[i] = same_slot(call, pfns[i - 1]);
 	for (size_t i = 0; i < ARRAY_LEN(pfns); i++) {
 		CHECK(!mpp_item_find(call, pfns[i]));
-		mpp_item_add(call, pfns[i]);
+		mpp_item_get(call, pfns[i]);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(pfns); i++)
 		CHECK_INT(mpp_item_find(call, pfns[i])->pfn, pfns[i]);
 	CHECK(!mpp_item_find(call, same_slot(call, pfns[ARRAY_LEN(pfns) - 1])));
 	/* One whose own slot was taken by those that had to give way. */
-	mpp_item_add(call, first_in_slot(call, 3));
+	mpp_item_get(call, first_in_slot(call, 3));
 	CHECK_INT(mpp_item_find(call, first_in_slot(call, 3))->pfn, first_in_slot(call, 3));
 	call_free(call);
 }
@@ -158,12 +158,12 @@ static void forgets(void)
 	struct mpp_call *call = call_make(16);
 
 	for (unsigned long pfn = 0; pfn < 16; pfn++)
-		mpp_item_add(call, pfn);
+		mpp_item_get(call, pfn);
 	mpp_items_begin(call);
 	CHECK_INT(call->nr_items, 0);
 	for (unsigned long pfn = 0; pfn < 16; pfn++)
 		CHECK(!mpp_item_find(call, pfn));
-	CHECK(mpp_item_add(call, 5) == &call->items[0]);
+	CHECK(mpp_item_get(call, 5) == &call->items[0]);
 	CHECK(mpp_item_find(call, 5) == &call->items[0]);
 	CHECK_INT(call->nr_items, 1);
 	call_free(call);
