@@ -17,6 +17,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef unsigned long pgoff_t;
 typedef struct { unsigned long bits; } nodemask_t;
 
 #define __user
