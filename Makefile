@@ -14,6 +14,7 @@ help:
 	@echo 'make              build the library, the command and the test programs'
 	@echo 'make demo         see the pages of a running redis-server move, by physical address'
 	@echo 'make check        prove that it is right: unit tests, then 6.1, 6.12 and 7.3 in a VM'
+	@echo 'make check-all    that, and each source on each kernel, the testbed and the packages'
 	@echo 'make stress       only the stress test, SECONDS=$(SECONDS) on each of KERNELS'
 	@echo 'make check-debug  conformance and stress, SECONDS=300, on kernels with KASAN and lockdep'
 	@echo "make selftests    the kernel's own tests of migration, before the patch series and after"
@@ -52,6 +53,9 @@ demo:
 check:
 	@scripts/check $(KERNELS)
 
+check-all:
+	@scripts/check --all $(KERNELS)
+
 stress:
 	@scripts/check --stress $(SECONDS) $(KERNELS)
 
@@ -74,5 +78,5 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help user guest module install uninstall deb demo check stress check-debug selftests \
-	check-mutants bench lint clean
+.PHONY: all help user guest module install uninstall deb demo check check-all stress check-debug \
+	selftests check-mutants bench lint clean
