@@ -119,13 +119,15 @@ static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int 
 }
 
 /* Give entry @i its outcome; @at is the node that holds the contents, if known. */
-static void mpp_answer(struct mpp_call *call, unsigned int i, enum mpp_outcome outcome, int at)
+static __always_inline void mpp_answer(struct mpp_call *call, unsigned int i,
+				      enum mpp_outcome outcome, int at)
 {
-	int err = mpp_outcome_errno(outcome);
-
 	call->outcome[i] = outcome;
-	call->status[i] = err ? -err : at;
-	if (err && mpp_transient(call, outcome))
+	call->status[i] = at;
+	if (likely(outcome < MPP_FIRST_ERROR))
+		return;
+	call->status[i] = -mpp_outcome_errno(outcome);
+	if (mpp_transient(call, outcome))
 		call->retry = true;
 }
 
@@ -222,41 +224,22 @@ answer:
 	mpp_answer(call, i, outcome, at);
 }
 
-static void mpp_settle_one(struct mpp_call *call, unsigned int i, const struct mpp_item *item)
-{
-	unsigned long pfn = call->pages[i] >> PAGE_SHIFT;
-	unsigned long new_pfn = pfn;
-	enum mpp_outcome outcome;
-	int at = NUMA_NO_NODE;
-
-	outcome = mpp_fate(call, item, pfn, &new_pfn, &at);
-	call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
-	mpp_answer(call, i, outcome, at);
-}
-
 /* After migration: the queued entries of [from, to). */
 static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to)
 {
-	const struct mpp_item *items = call->items;
-	const u16 *item_of = call->item_of;
-	u8 *outcome = call->outcome;
-	int *status = call->status;
-	u64 *pages = call->pages;
 	unsigned int i;
 
 	for (i = from; i < to; i++) {
-		const struct mpp_item *item;
+		unsigned long pfn = call->pages[i] >> PAGE_SHIFT;
+		unsigned long new_pfn = pfn;
+		enum mpp_outcome outcome;
+		int at = NUMA_NO_NODE;
 
-		if (outcome[i] != MPP_QUEUED)
+		if (call->outcome[i] != MPP_QUEUED)
 			continue;
-		item = &items[item_of[i]];
-		if (unlikely(item->outcome != MPP_QUEUED || !item->paired)) {
-			mpp_settle_one(call, i, item);
-			continue;
-		}
-		pages[i] += (u64)(item->dst_pfn - item->pfn) << PAGE_SHIFT;
-		outcome[i] = MPP_MOVED;
-		status[i] = item->at;
+		outcome = mpp_fate(call, &call->items[call->item_of[i]], pfn, &new_pfn, &at);
+		call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
+		mpp_answer(call, i, outcome, at);
 	}
 }
 

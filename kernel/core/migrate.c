@@ -336,17 +336,17 @@ void mpp_migrate_queued(struct mpp_call *call)
 }
 
 /**
- * mpp_fate - what became of one page
- * @call: the call, after mpp_migrate_queued()
- * @item: the item of the page's folio
- * @pfn: the page, by the name it had before
- * @new_pfn: receives where its contents are, only with MPP_MOVED
- * @at: receives the node that holds them, with an outcome without errno
+ * mpp_fate_otherwise - the part of mpp_fate() for what did not move as a whole
+ * @call: as there
+ * @item: as there
+ * @pfn: as there
+ * @new_pfn: as there
+ * @at: as there
  *
  * Return: the outcome.
  */
-enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,
-			  unsigned long *new_pfn, int *at)
+enum mpp_outcome mpp_fate_otherwise(struct mpp_call *call, const struct mpp_item *item,
+				    unsigned long pfn, unsigned long *new_pfn, int *at)
 {
 	unsigned long value;
 	void *entry;
@@ -354,11 +354,6 @@ enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, un
 	if (item->outcome != MPP_QUEUED) {
 		*at = item->at;
 		return item->outcome;
-	}
-	if (item->paired) {
-		*new_pfn = item->dst_pfn + (pfn - item->pfn);
-		*at = item->at;
-		return MPP_MOVED;
 	}
 	entry = xa_load(&call->fragments, pfn);
 	if (!entry)

@@ -69,6 +69,9 @@ enum mpp_outcome {
 	MPP_QUEUED,			/* isolated, its fate decided by migration */
 };
 
+/* Those before it tell a node. */
+#define MPP_FIRST_ERROR	MPP_ABSENT
+
 /* What a call does; each kind is counted apart. */
 enum mpp_mode { MPP_MODE_MOVE, MPP_MODE_DRY_RUN, MPP_MODE_QUERY, MPP_NR_MODES };
 
@@ -238,11 +241,34 @@ struct mpp_item *mpp_item_get(struct mpp_call *call, unsigned long pfn);
 /* migrate.c */
 enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio);
 void mpp_migrate_queued(struct mpp_call *call);
-enum mpp_outcome mpp_fate(struct mpp_call *call, const struct mpp_item *item, unsigned long pfn,
-			  unsigned long *new_pfn, int *at);
+enum mpp_outcome mpp_fate_otherwise(struct mpp_call *call, const struct mpp_item *item,
+				    unsigned long pfn, unsigned long *new_pfn, int *at);
 void mpp_items_account(struct mpp_call *call, bool remember);
 struct folio *mpp_get_new_folio(struct folio *src, unsigned long private);
 void mpp_put_new_folio(struct folio *dst, unsigned long private);
+
+/**
+ * mpp_fate - what became of one page
+ * @call: the call, after mpp_migrate_queued()
+ * @item: the item of the page's folio
+ * @pfn: the page, by the name it had before
+ * @new_pfn: receives where its contents are, only with MPP_MOVED
+ * @at: receives the node that holds them, with an outcome without errno
+ *
+ * Nearly always the folio was queued and moved as a whole.
+ *
+ * Return: the outcome.
+ */
+static __always_inline enum mpp_outcome mpp_fate(struct mpp_call *call,
+						 const struct mpp_item *item, unsigned long pfn,
+						 unsigned long *new_pfn, int *at)
+{
+	if (unlikely(item->outcome != MPP_QUEUED || !item->paired))
+		return mpp_fate_otherwise(call, item, pfn, new_pfn, at);
+	*new_pfn = item->dst_pfn + (pfn - item->pfn);
+	*at = item->at;
+	return MPP_MOVED;
+}
 
 /* record.c */
 int mpp_record_begin(struct mpp_call *call);

@@ -211,22 +211,44 @@ TEST(truth, first_target_decides)
 	first_decides(&r, 1);
 }
 
-/* The first entry has to wait for a drain: it decides all the same. */
+static void touch_on_other_cpu(struct child *me, void *arg)
+{
+	const struct region *r = arg;
+
+	pin_to_cpu(1);
+	region_fill(r);
+	child_sync(me);
+}
+
+/*
+ * The first entry has to wait for a drain, of the processor that has the pages in a
+ * batch: it decides all the same.
+ */
 TEST(truth, first_target_decides_fresh)
 {
-	struct region r;
+	struct region r = { .nr_pages = 3, .tag = 1 };
 	struct plan p = { 0 };
+	struct child c;
 
+	pin_to_cpu(0);
 	lru_settle();
-	r = region_anon(3, slow_node(), 1);
+	r.va = must_mmap(r.nr_pages * page_size(), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	prefer_node(slow_node());
+	c = spawn(touch_on_other_cpu, &r);
+	prefer_node(-1);
+	wait_for(&c);
+	region_verify(&r);
 	for (size_t i = 0; i < r.nr_pages; i++)
 		plan_add(&p, &r, i, fast_node());
 	for (size_t i = 0; i < r.nr_pages; i++)
 		plan_add(&p, &r, i, slow_node());
-	CHECK_EQ(batch_run(&p.b, 0), (long long)r.nr_pages);
+	CHECK_EQ(batch_run(&p.b, MPOL_MF_MOVE_ALL), (long long)r.nr_pages);
 	batch_expect(&p.b, fast_node());
 	plan_verify(&p);
 	plan_free(&p);
+	go_on(&c);
+	child_end(&c);
 }
 
 TEST(truth, first_target_decides_later)
