@@ -369,8 +369,10 @@ static void mpp_test_errnos(struct kunit *test)
 	int i;
 
 	static_assert(ARRAY_SIZE(contract) == MPP_NR_OUTCOMES);
-	for (i = 0; i < MPP_NR_OUTCOMES; i++)
+	for (i = 0; i < MPP_NR_OUTCOMES; i++) {
 		KUNIT_EXPECT_EQ_MSG(test, mpp_outcome_errno(i), contract[i], "outcome %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, !contract[i], i < MPP_FIRST_ERROR, "outcome %d", i);
+	}
 }
 
 static void mpp_test_limits(struct kunit *test)
