@@ -176,34 +176,64 @@ static void print_ranking(struct rank *rank)
 	warn_of_errors(rank);
 }
 
-/* Ends the window when @record is of a later one. */
-static void keep_window(struct rank *rank, uint64_t time_ns)
+/* Whether a record of that time is of a later window than those before it. */
+static bool ends_window(struct rank *rank, uint64_t time_ns)
 {
-	if (!rank->window_ns)
-		return;
 	if (!rank->window_start)
 		rank->window_start = time_ns;
-	if (time_ns < rank->window_start + rank->window_ns)
-		return;
+	return time_ns >= rank->window_start + rank->window_ns;
+}
+
+static void next_window(struct rank *rank, uint64_t time_ns)
+{
 	print_ranking(rank);
 	rank->window_start += (time_ns - rank->window_start) / rank->window_ns * rank->window_ns;
 	if (!rank->options.half_life_ns)
 		mpp_rank_clear(rank->counts);
 }
 
-static void take_record(struct rank *rank, struct mpp_record *record)
+static void add_records(struct rank *rank, size_t nr, const struct mpp_record *records)
 {
-	/* Of input without times what matters is when it came. */
-	if (!record->time_ns && (rank->window_ns || rank->options.half_life_ns))
-		record->time_ns = clock_ns();
-	keep_window(rank, record->time_ns);
-	if (mpp_rank_add(rank->counts, 1, record)) {
-		rank->fresh = true;
-		return;
+	while (nr) {
+		size_t done = mpp_rank_add(rank->counts, nr, records);
+
+		rank->fresh = rank->fresh || done;
+		nr -= done;
+		records += done;
+		if (!nr)
+			break;
+		complain("a record at 0x%llx with the weight %g cannot be counted",
+			 (unsigned long long)records->addr, records->weight);
+		rank->nr_bad++;
+		nr--;
+		records++;
 	}
-	complain("a record at 0x%llx with the weight %g cannot be counted",
-		 (unsigned long long)record->addr, record->weight);
-	rank->nr_bad++;
+}
+
+/* Of input without times what matters is when it came: all that came at once, alike. */
+static void stamp(size_t nr, struct mpp_record *records)
+{
+	const uint64_t now_ns = clock_ns();
+
+	for (size_t i = 0; i < nr; i++)
+		if (!records[i].time_ns)
+			records[i].time_ns = now_ns;
+}
+
+static void take_records(struct rank *rank, size_t nr, struct mpp_record *records)
+{
+	size_t first = 0;
+
+	if (rank->window_ns || rank->options.half_life_ns)
+		stamp(nr, records);
+	for (size_t i = 0; i < nr && rank->window_ns; i++) {
+		if (!ends_window(rank, records[i].time_ns))
+			continue;
+		add_records(rank, i - first, records + first);
+		first = i;
+		next_window(rank, records[i].time_ns);
+	}
+	add_records(rank, nr - first, records + first);
 }
 
 static int count_all(struct rank *rank, struct input *in)
@@ -217,8 +247,7 @@ static int count_all(struct rank *rank, struct input *in)
 		nr = input_read(in, READ_RECORDS, records, nodes);
 		if (nr <= 0)
 			break;
-		for (int i = 0; i < nr; i++)
-			take_record(rank, &records[i]);
+		take_records(rank, (size_t)nr, records);
 	}
 	/* What was seen up to a Ctrl-C is worth telling. */
 	print_ranking(rank);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* One physical address, or range of them, from text. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 
@@ -14,20 +13,17 @@ struct cursor {
 static const char why_overflow[] = "the number does not fit 64 bits";
 static const char why_beyond[] = "the range ends beyond 64 bits";
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
+/* The value of a digit, plus one; 0 for what is none.  Looked up, as lists are long. */
+static const unsigned char digit_values[256] = {
+	['0'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+	['A'] = 11, 12, 13, 14, 15, 16,
+	['a'] = 11, 12, 13, 14, 15, 16,
+};
 
-static int digit_value(char c)
+/* 16 and above: not a digit in any base. */
+static unsigned int digit_value(char c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
+	return digit_values[(unsigned char)c] - 1u;
 }
 
 static bool take_0x(struct cursor *cur)
@@ -38,23 +34,36 @@ static bool take_0x(struct cursor *cur)
 	return true;
 }
 
-/* Returns NULL and the digits' value, or what is wrong. */
-static const char *take_digits(struct cursor *cur, int base, uint64_t *value)
+/* Both return NULL and the digits' value, or what is wrong. */
+static const char *take_hex(struct cursor *cur, uint64_t *value)
 {
-	const char *start = cur->at;
+	const char *at = cur->at, *end = cur->end;
 	uint64_t sum = 0;
 
-	for (; cur->at < cur->end; cur->at++) {
-		int digit = digit_value(*cur->at);
-
-		if (digit >= base)
-			break;
-		if (__builtin_mul_overflow(sum, (uint64_t)base, &sum) ||
-		    __builtin_add_overflow(sum, (uint64_t)digit, &sum))
+	for (; at < end && digit_value(*at) < 16; at++) {
+		if (sum >> 60)
 			return why_overflow;
+		sum = sum << 4 | digit_value(*at);
 	}
-	if (cur->at == start)
-		return base == 16 ? "no hexadecimal digits after 0x" : "not a number";
+	if (at == cur->at)
+		return "no hexadecimal digits after 0x";
+	cur->at = at;
+	*value = sum;
+	return NULL;
+}
+
+static const char *take_decimal(struct cursor *cur, uint64_t *value)
+{
+	const char *at = cur->at, *end = cur->end;
+	uint64_t sum = 0;
+
+	for (; at < end && digit_value(*at) < 10; at++)
+		if (__builtin_mul_overflow(sum, UINT64_C(10), &sum) ||
+		    __builtin_add_overflow(sum, digit_value(*at), &sum))
+			return why_overflow;
+	if (at == cur->at)
+		return "not a number";
+	cur->at = at;
 	*value = sum;
 	return NULL;
 }
@@ -63,13 +72,13 @@ static const char *take_digits(struct cursor *cur, int base, uint64_t *value)
 static const char *take_address(struct cursor *cur, unsigned int flags, uint64_t *value)
 {
 	if (take_0x(cur))
-		return take_digits(cur, 16, value);
-	if (cur->at == cur->end || !isdigit((unsigned char)*cur->at))
+		return take_hex(cur, value);
+	if (cur->at == cur->end || digit_value(*cur->at) >= 10)
 		return "not an address: 0xADDR, 0xSTART-0xEND or 0xSTART+SIZE is wanted";
 	if (!(flags & MPP_TEXT_PFN))
 		return "a bare number: a byte address starts with 0x, "
 		       "and frame numbers are taken with --pfn";
-	return take_digits(cur, 10, value);
+	return take_decimal(cur, value);
 }
 
 static const char *take_size(struct cursor *cur, unsigned int flags, uint64_t *value)
@@ -78,8 +87,8 @@ static const char *take_size(struct cursor *cur, unsigned int flags, uint64_t *v
 	const char *why;
 
 	if (take_0x(cur))
-		return take_digits(cur, 16, value);
-	why = take_digits(cur, 10, value);
+		return take_hex(cur, value);
+	why = take_decimal(cur, value);
 	if (why)
 		return why;
 	if (flags & MPP_TEXT_PFN)
@@ -100,9 +109,9 @@ static const char *take_size(struct cursor *cur, unsigned int flags, uint64_t *v
 /* Turns what was written into bytes; a bare address names one byte of its page. */
 static const char *to_bytes(unsigned int flags, bool is_range, uint64_t *start, uint64_t *size)
 {
-	unsigned int shift = mpp_page_shift();
-
 	if (flags & MPP_TEXT_PFN) {
+		const unsigned int shift = mpp_page_shift();
+
 		if (*start > UINT64_MAX >> shift)
 			return "the frame number is beyond the last frame";
 		*start <<= shift;
@@ -156,9 +165,9 @@ int mpp_address_parse(const char *text, size_t len, unsigned int flags, const ch
 	uint64_t start, size;
 	const char *wrong;
 
-	while (cur.at < cur.end && is_blank(*cur.at))
+	while (cur.at < cur.end && mpp_is_blank(*cur.at))
 		cur.at++;
-	while (cur.at < cur.end && is_blank(cur.end[-1]))
+	while (cur.at < cur.end && mpp_is_blank(cur.end[-1]))
 		cur.end--;
 	wrong = parse(&cur, flags, &start, &size);
 	if (wrong) {

@@ -134,6 +134,13 @@ int mpp_filter_open_at(const struct mpp_roots *roots, struct mpp_source *inner,
 
 unsigned int mpp_page_shift(void);
 
+/* What may stand between columns, and around them. */
+static inline bool mpp_is_blank(char c)
+{
+	/* One comparison for nearly all that there is. */
+	return (unsigned char)c <= ' ' && (c == ' ' || c == '\t' || c == '\r');
+}
+
 /* Reads a small file whole and terminates it; the length, or a negative errno. */
 int mpp_read_file(const char *path, size_t max_bytes, char *text);
 

@@ -16,11 +16,6 @@ struct word {
 	size_t len;
 };
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -28,10 +23,10 @@ static bool is_digit(char c)
 
 static bool next_word(const char **at, const char *end, struct word *word)
 {
-	while (*at < end && is_blank(**at))
+	while (*at < end && mpp_is_blank(**at))
 		++*at;
 	word->at = *at;
-	while (*at < end && !is_blank(**at))
+	while (*at < end && !mpp_is_blank(**at))
 		++*at;
 	word->len = (size_t)(*at - word->at);
 	return word->len > 0;
@@ -39,10 +34,10 @@ static bool next_word(const char **at, const char *end, struct word *word)
 
 static bool last_word(const char *start, const char **end, struct word *word)
 {
-	while (*end > start && is_blank((*end)[-1]))
+	while (*end > start && mpp_is_blank((*end)[-1]))
 		--*end;
 	word->len = 0;
-	for (; *end > start && !is_blank((*end)[-1]); --*end)
+	for (; *end > start && !mpp_is_blank((*end)[-1]); --*end)
 		word->len++;
 	word->at = *end;
 	return word->len > 0;

@@ -121,18 +121,27 @@ static struct mpp_rank_entry *find(const struct mpp_rank *rank, uint64_t page, u
 	return &rank->slots[i];
 }
 
-static bool get_entry(const void *items, size_t index, struct mpp_rank_item *item)
+static bool get_heat(const void *items, size_t index, struct mpp_rank_item *item)
 {
-	const struct mpp_rank_entry *entry = (const struct mpp_rank_entry *)items + index;
+	*item = (struct mpp_rank_item) { .heat = ((const double *)items)[index], .size = 1 };
+	return true;
+}
 
-	*item = (struct mpp_rank_item) { .heat = entry->heat, .size = 1 };
-	return entry->nr_pages;
+static double median_heat(const struct mpp_rank *rank)
+{
+	/* Side by side they are a quarter of the table, which is passed over once so. */
+	double *heats = rank->scratch;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < rank->nr_slots; i++)
+		if (rank->slots[i].nr_pages)
+			heats[nr++] = rank->slots[i].heat;
+	return mpp_rank_quantile(heats, nr, get_heat, false, (nr + 1) / 2);
 }
 
 static void evict(struct mpp_rank *rank)
 {
-	const double median = mpp_rank_quantile(rank->slots, rank->nr_slots, get_entry, false,
-						(rank->nr_entries + 1) / 2);
+	const double median = median_heat(rank);
 	struct mpp_rank_entry *kept = rank->scratch;
 	size_t nr = 0;
 

@@ -3,6 +3,8 @@
 #ifndef MOVEPHYS_RANK_H
 #define MOVEPHYS_RANK_H
 
+#include <string.h>
+
 #include "internal.h"
 
 /*
@@ -54,20 +56,70 @@ struct mpp_rank {
 /* What the scaled heat of an entry is worth at the time of the newest record. */
 double mpp_rank_fade(const struct mpp_rank *rank);
 
-/*
- * The smallest heat of which the items with at most that much have a @size of at least
- * @want together; the largest there is when all have not.  By the bits of the heats,
- * which order non-negative doubles: linear, and the same whatever their order.  With
- * @descending the largest heat, of items with at least that much.
- */
 struct mpp_rank_item {
 	double heat;
 	uint64_t size;
 };
 
+/* False for what does not count. */
 typedef bool mpp_rank_next(const void *items, size_t index, struct mpp_rank_item *item);
 
-double mpp_rank_quantile(const void *items, size_t nr, mpp_rank_next *get, bool descending,
-			 uint64_t want);
+#define MPP_RANK_DIGIT_BITS	11
+#define MPP_RANK_DIGIT_MASK	((1u << MPP_RANK_DIGIT_BITS) - 1)
+
+/*
+ * The smallest heat of which the items with at most that much have a @size of at least
+ * @want together; the largest there is when all have not.  By the bits of the heats,
+ * which order non-negative doubles: linear, and the same whatever their order.  With
+ * @descending the largest heat, of items with at least that much.
+ *
+ * Inlined, and @get with it: otherwise a call for each of a million entries is most of
+ * what an eviction takes.
+ */
+static inline __attribute__((always_inline)) double
+mpp_rank_quantile(const void *items, size_t nr, mpp_rank_next *get, bool descending, uint64_t want)
+{
+	uint64_t prefix = 0, below = 0;
+	double heat;
+
+	for (int shift = 64, above; shift > 0;) {
+		uint64_t sizes[1 << MPP_RANK_DIGIT_BITS] = { 0 };
+		uint64_t first = UINT64_MAX, last = 0;
+		unsigned int digit, last_digit;
+
+		above = shift;
+		shift = shift > MPP_RANK_DIGIT_BITS ? shift - MPP_RANK_DIGIT_BITS : 0;
+		for (size_t i = 0; i < nr; i++) {
+			struct mpp_rank_item item;
+			uint64_t bits, *size;
+
+			if (!get(items, i, &item))
+				continue;
+			memcpy(&bits, &item.heat, sizeof(bits));
+			if (descending)
+				bits = ~bits;
+			if (above < 64 && (bits ^ prefix) >> above)
+				continue;
+			first = bits < first ? bits : first;
+			last = bits > last ? bits : last;
+			size = &sizes[bits >> shift & MPP_RANK_DIGIT_MASK];
+			if (__builtin_add_overflow(*size, item.size, size))
+				*size = UINT64_MAX;
+		}
+		if (first >= last) {	/* what is left is all the same, often soon */
+			prefix = last;
+			break;
+		}
+		digit = 0;
+		last_digit = (unsigned int)(last >> shift) & MPP_RANK_DIGIT_MASK;
+		for (; digit < last_digit && sizes[digit] < want - below; digit++)
+			below += sizes[digit];
+		prefix |= (uint64_t)digit << shift;
+	}
+	if (descending)
+		prefix = ~prefix;
+	memcpy(&heat, &prefix, sizeof(heat));
+	return heat;
+}
 
 #endif /* MOVEPHYS_RANK_H */

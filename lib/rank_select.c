@@ -10,43 +10,6 @@
 
 #include "rank.h"
 
-#define DIGIT_BITS	8
-
-double mpp_rank_quantile(const void *items, size_t nr, mpp_rank_next *get, bool descending,
-			 uint64_t want)
-{
-	uint64_t prefix = 0, below = 0;
-
-	for (int shift = 64 - DIGIT_BITS; shift >= 0; shift -= DIGIT_BITS) {
-		uint64_t sizes[1 << DIGIT_BITS] = { 0 };
-		unsigned int digit, last = 0;
-
-		for (size_t i = 0; i < nr; i++) {
-			struct mpp_rank_item item;
-			uint64_t bits;
-
-			if (!get(items, i, &item))
-				continue;
-			memcpy(&bits, &item.heat, sizeof(bits));
-			if (descending)
-				bits = ~bits;
-			if (shift + DIGIT_BITS < 64 && (bits ^ prefix) >> (shift + DIGIT_BITS))
-				continue;
-			digit = (unsigned int)(bits >> shift) & ((1u << DIGIT_BITS) - 1);
-			if (__builtin_add_overflow(sizes[digit], item.size, &sizes[digit]))
-				sizes[digit] = UINT64_MAX;
-			if (digit > last)
-				last = digit;
-		}
-		for (digit = 0; digit < last && sizes[digit] < want - below; digit++)
-			below += sizes[digit];
-		prefix |= (uint64_t)digit << shift;
-	}
-	if (descending)
-		prefix = ~prefix;
-	return *(double *)memcpy(&(double) { 0 }, &prefix, sizeof(prefix));
-}
-
 static int compare_steps(const void *a, const void *b)
 {
 	const struct mpp_rank_step *x = a, *y = b;

@@ -133,20 +133,15 @@ static const char *parse_time(const char *at, const char *end, uint64_t *time_ns
 	return NULL;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r';
-}
-
 /* The next column of [*at, end); false when there is none. */
 static bool take_column(const char **at, const char *end, const char **start, size_t *len)
 {
 	const char *c = *at;
 
-	while (c < end && is_blank(*c))
+	while (c < end && mpp_is_blank(*c))
 		c++;
 	*start = c;
-	while (c < end && !is_blank(*c))
+	while (c < end && !mpp_is_blank(*c))
 		c++;
 	*len = (size_t)(c - *start);
 	*at = c;

@@ -111,9 +111,9 @@ static int parse_line(struct text_source *text, const char *line, size_t len,
 	comment = memchr(line, '#', len);
 	if (comment && (comment == line || !(text->flags & MPP_LINES_HASH)))
 		len = (size_t)(comment - line);
-	while (len && strchr(" \t\r", line[len - 1]))
+	while (len && mpp_is_blank(line[len - 1]))
 		len--;
-	while (len && strchr(" \t", *line)) {
+	while (len && mpp_is_blank(*line)) {
 		line++;
 		len--;
 	}
