@@ -21,6 +21,7 @@ typedef unsigned long pgoff_t;
 typedef struct { unsigned long bits; } nodemask_t;
 
 #define __user
+#define unlikely(x)	__builtin_expect(!!(x), 0)
 
 #define U16_MAX		UINT16_MAX
 #define NUMA_NO_NODE	(-1)
