@@ -8,42 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kpage.h"
-
-#define IN_RECORDS	256
-#define WINDOW_FRAMES	4096
-
-struct span {
-	uint64_t start, last;
-};
-
-struct filter_source {
-	struct mpp_source base;		/* base.inner is whom it filters */
-	struct mpp_filter_options options;
-	int *nodes;
-	struct span *ranges;		/* sorted, apart from one another */
-	size_t nr_ranges;
-	struct mpp_nodemap *map;	/* NULL when no nodes are asked for */
-	struct mpp_kpage kpage;
-	unsigned int page_shift;
-	int failure;
-	enum mpp_kpage_file failed_file;
-	/* Of the inner source: */
-	struct mpp_record in[IN_RECORDS];
-	uint64_t in_va[IN_RECORDS];
-	size_t in_pos, in_nr;
-	uint64_t done;			/* bytes of in[in_pos] that are dealt with */
-	bool has_part;			/* the last record stored is a part of in[in_pos] */
-	/* Frames looked up for the current record: */
-	uint64_t window_pfn;
-	size_t window_nr;
-	bool keep[WINDOW_FRAMES];
-	uint64_t flags[WINDOW_FRAMES];
-	uint64_t entries[WINDOW_FRAMES];
-	/* The last read's: */
-	uint64_t *vas;
-	size_t nr_vas, vas_size;
-};
+#include "filter.h"
 
 static struct filter_source *to_filter(struct mpp_source *src)
 {
@@ -63,157 +28,6 @@ static void filter_free(struct mpp_source *src)
 	free(filter);
 }
 
-static bool wants_flags(const struct filter_source *filter)
-{
-	return filter->options.kinds || filter->options.cgroup_ino;
-}
-
-static bool wants_count(const struct filter_source *filter)
-{
-	return filter->options.flags & MPP_FILTER_MAPPED;
-}
-
-/* ---- Looking up frames ---- */
-
-static int read_entries(struct filter_source *filter, enum mpp_kpage_file file, size_t first,
-			size_t nr, uint64_t *entries)
-{
-	int err = mpp_kpage_read(&filter->kpage, file, filter->window_pfn + first, nr,
-				 entries + first);
-
-	if (err)
-		filter->failed_file = file;
-	return err;
-}
-
-/* The stretch of the window that holds all that is still kept; false when nothing is. */
-static bool kept_stretch(const struct filter_source *filter, size_t *first, size_t *nr)
-{
-	size_t start = 0, end = filter->window_nr;
-
-	while (start < end && !filter->keep[start])
-		start++;
-	while (end > start && !filter->keep[end - 1])
-		end--;
-	*first = start;
-	*nr = end - start;
-	return end > start;
-}
-
-static int check_kinds(struct filter_source *filter)
-{
-	int err = read_entries(filter, MPP_KPAGE_FLAGS, 0, filter->window_nr, filter->flags);
-
-	if (err || !filter->options.kinds)
-		return err;
-	for (size_t i = 0; i < filter->window_nr; i++)
-		filter->keep[i] = filter->options.kinds >> mpp_kind_of(filter->flags[i]) & 1;
-	return 0;
-}
-
-/* Linux 6.1 gives the cgroup of a large folio with its first frame only. */
-static int check_cgroup(struct filter_source *filter)
-{
-	uint64_t of_head = 0;
-	int err = read_entries(filter, MPP_KPAGE_CGROUP, 0, filter->window_nr, filter->entries);
-
-	if (err)
-		return err;
-	for (size_t i = 0; i < filter->window_nr; i++) {
-		uint64_t ino = filter->entries[i];
-
-		if (filter->flags[i] & KPF_COMPOUND_HEAD)
-			of_head = ino;
-		else if (!(filter->flags[i] & KPF_COMPOUND_TAIL))
-			of_head = 0;
-		else if (!ino)
-			ino = of_head;
-		if (ino != filter->options.cgroup_ino)
-			filter->keep[i] = false;
-	}
-	return 0;
-}
-
-static int check_count(struct filter_source *filter)
-{
-	size_t first, nr;
-	int err;
-
-	if (!kept_stretch(filter, &first, &nr))
-		return 0;
-	err = read_entries(filter, MPP_KPAGE_COUNT, first, nr, filter->entries);
-	for (size_t i = first; i < first + nr && !err; i++)
-		if (filter->entries[i] < filter->options.mapped_min ||
-		    filter->entries[i] > filter->options.mapped_max)
-			filter->keep[i] = false;
-	return err;
-}
-
-static bool begins_inside_folio(const struct filter_source *filter)
-{
-	return filter->flags[0] & KPF_COMPOUND_TAIL && filter->window_pfn % MPP_FOLIO_FRAMES_MAX;
-}
-
-/* Looks up frames from @pfn to @last_pfn, or as many of them as fit. */
-static int look_up(struct filter_source *filter, uint64_t pfn, uint64_t last_pfn)
-{
-	size_t first, nr;
-	int err = 0;
-
-	filter->window_pfn = pfn;
-	filter->window_nr = last_pfn - pfn < WINDOW_FRAMES ? (size_t)(last_pfn - pfn + 1) :
-			    WINDOW_FRAMES;
-	memset(filter->keep, 1, filter->window_nr);
-	if (wants_flags(filter))
-		err = check_kinds(filter);
-	if (!err && filter->options.cgroup_ino && kept_stretch(filter, &first, &nr)) {
-		if (begins_inside_folio(filter))
-			return look_up(filter, pfn - pfn % MPP_FOLIO_FRAMES_MAX, last_pfn);
-		err = check_cgroup(filter);
-	}
-	if (!err && wants_count(filter))
-		err = check_count(filter);
-	if (err)
-		filter->window_nr = 0;
-	return err;
-}
-
-static bool is_in_window(const struct filter_source *filter, uint64_t pfn)
-{
-	return pfn >= filter->window_pfn && pfn - filter->window_pfn < filter->window_nr;
-}
-
-/*
- * Cuts the stretch from @addr to *@last to its first part whose frames are all
- * kept or all dropped.  1: kept; 0: dropped; -errno.
- */
-static int check_frames(struct filter_source *filter, uint64_t addr, uint64_t *last)
-{
-	const unsigned int shift = filter->page_shift;
-	uint64_t pfn = addr >> shift, last_pfn = *last >> shift;
-	size_t i, end;
-	bool kept;
-	int err;
-
-	if (!wants_flags(filter) && !wants_count(filter))
-		return 1;
-	if (!is_in_window(filter, pfn)) {
-		err = look_up(filter, pfn, last_pfn);
-		if (err)
-			return err;
-	}
-	end = filter->window_nr;
-	if (last_pfn - filter->window_pfn < end)
-		end = (size_t)(last_pfn - filter->window_pfn) + 1;
-	i = (size_t)(pfn - filter->window_pfn);
-	kept = filter->keep[i];
-	while (i < end && filter->keep[i] == kept)
-		i++;
-	if (filter->window_pfn + i <= last_pfn)
-		*last = ((filter->window_pfn + i) << shift) - 1;
-	return kept;
-}
-
 /* ---- Nodes and ranges ---- */
 
 static bool is_node_wanted(const struct filter_source *filter, int node)
@@ -224,7 +38,7 @@ static bool is_node_wanted(const struct filter_source *filter, int node)
 	return false;
 }
 
-/* As check_frames(): whether the node is wanted, and up to where that goes. */
+/* As filter_check_frames(): whether the node is wanted, and up to where that goes. */
 static bool check_node(const struct filter_source *filter, uint64_t addr, uint64_t *last)
 {
 	uint64_t run_last;
@@ -278,7 +92,7 @@ static int next_part(struct filter_source *filter, struct mpp_record *part)
 		int passes = check_node(filter, addr, &last) && check_range(filter, addr, &last);
 
 		if (passes)
-			passes = check_frames(filter, addr, &last);
+			passes = filter_check_frames(filter, addr, &last);
 		if (passes < 0)
 			return passes;
 		filter->done += last - addr + 1;
@@ -295,7 +109,7 @@ static int next_part(struct filter_source *filter, struct mpp_record *part)
 static int read_inner(struct filter_source *filter)
 {
 	struct mpp_source *inner = filter->base.inner;
-	int nr = mpp_source_read(inner, IN_RECORDS, filter->in);
+	int nr = mpp_source_read(inner, FILTER_IN_RECORDS, filter->in);
 
 	if (nr < 0) {
 		mpp_source_set_error(&filter->base, "%s", mpp_source_error(inner));
@@ -426,14 +240,14 @@ static const struct mpp_source_ops filter_ops = {
 
 static int compare_spans(const void *a, const void *b)
 {
-	const struct span *left = a, *right = b;
+	const struct filter_span *left = a, *right = b;
 
 	return left->start < right->start ? -1 : left->start > right->start;
 }
 
 static int copy_ranges(struct filter_source *filter, const struct mpp_filter_options *options)
 {
-	struct span *spans;
+	struct filter_span *spans;
 	size_t kept = 0;
 
 	if (!options->nr_ranges)
@@ -442,7 +256,7 @@ static int copy_ranges(struct filter_source *filter, const struct mpp_filter_opt
 	if (!spans)
 		return -ENOMEM;
 	for (size_t i = 0; i < options->nr_ranges; i++)
-		spans[i] = (struct span) {
+		spans[i] = (struct filter_span) {
 			options->ranges[i].addr,
 			options->ranges[i].addr + (options->ranges[i].size_bytes - 1),
 		};
@@ -478,11 +292,11 @@ static int open_files(struct filter_source *filter, const struct mpp_roots *root
 
 	if (filter->options.nr_nodes)
 		err = mpp_nodemap_open_at(roots, &filter->map);
-	if (!err && wants_flags(filter))
+	if (!err && filter_wants_flags(filter))
 		err = mpp_kpage_open(&filter->kpage, roots->proc, MPP_KPAGE_FLAGS);
 	if (!err && filter->options.cgroup_ino)
 		err = mpp_kpage_open(&filter->kpage, roots->proc, MPP_KPAGE_CGROUP);
-	if (!err && wants_count(filter))
+	if (!err && filter_wants_count(filter))
 		err = mpp_kpage_open(&filter->kpage, roots->proc, MPP_KPAGE_COUNT);
 	return err;
 }
