@@ -31,4 +31,7 @@ int write_markdown(FILE *to, struct json_object *report, const char *notes_path,
 		   const char *svg_name);
 int write_svg(FILE *to, struct json_object *report);
 
+/* report_reach.c */
+void write_reach(FILE *to, struct json_object *report);
+
 #endif

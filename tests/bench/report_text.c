@@ -76,7 +76,7 @@ static void write_row(FILE *to, struct json_object *boot, const char *name,
 
 		fprintf(to, " %s |", result ? grouped(number_of(result, "per_unit")) : "");
 	}
-	if (ours && other)
+	if (ours && other && number_of(other, "per_unit") > 0)
 		fprintf(to, " %.3f |", number_of(ours, "per_unit") / number_of(other, "per_unit"));
 	else
 		fprintf(to, " |");
@@ -146,7 +146,7 @@ static void write_boot(FILE *to, struct json_object *boot)
 		text_of(boot, "label"), text_of(meta, "kernel"), text_of(meta, "cpus"),
 		strcmp(text_of(meta, "cpus"), "1") ? "s" : "", text_of(meta, "door"),
 		text_of(meta, "runs"), text_of(meta, "boot"));
-	fprintf(to, "Counted in %s, the median, divided by the pages that moved (huge pages: by their number).\n",
+	fprintf(to, "Counted in %s, the median; a move divided by the pages that moved (huge pages: by their number).\n",
 		text_of(meta, "clock"));
 	for (size_t i = 0; i < json_object_array_length(results); i++) {
 		const char *name = text_of(json_object_array_get_idx(results, i), "case");
@@ -205,6 +205,7 @@ int write_markdown(FILE *to, struct json_object *report, const char *notes_path,
 		text_of(report, "command"), text_of(report, "emulator"));
 	if (append_file(to, notes_path))
 		return -1;
+	write_reach(to, report);
 	for (size_t i = 0; i < json_object_array_length(boots); i++) {
 		struct json_object *boot = json_object_array_get_idx(boots, i);
 
@@ -255,6 +256,8 @@ static void write_axes(FILE *to, const struct texts *cases, double lowest, doubl
 static void write_line(FILE *to, struct json_object *boot, const struct texts *cases,
 		       const char *way, const char *colour, double lowest, double highest)
 {
+	static double labels[8];
+	static unsigned int nr_labels;
 	double last_x = 0, last_y = 0;
 
 	for (unsigned int i = 0; i < cases->nr; i++) {
@@ -270,6 +273,12 @@ static void write_line(FILE *to, struct json_object *boot, const struct texts *c
 		fprintf(to, "<circle cx=\"%.0f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", x, y, colour);
 		last_x = x, last_y = y;
 	}
+	/* Lines that end in one place have their names below each other. */
+	for (unsigned int i = 0; i < nr_labels; i++)
+		if (fabs(labels[i] - last_y) < 14)
+			last_y = labels[i] + 14;
+	if (nr_labels < sizeof(labels) / sizeof(labels[0]))
+		labels[nr_labels++] = last_y;
 	fprintf(to, "<text x=\"%.0f\" y=\"%.0f\" fill=\"%s\">%s</text>\n", last_x + 8, last_y + 4,
 		colour, way);
 }
