@@ -35,8 +35,6 @@ TEST(anon, 4096, .limit_s = 600) { on_lru(4096); }
 
 TEST(anon, 65536, .limit_s = 1800)
 {
-	if (bench_quick())
-		SKIP("only in the full run: it takes minutes");
 	on_lru(65536);
 }
 
@@ -146,33 +144,60 @@ TEST(fresh, 4096, .limit_s = 600) { fresh(4096); }
 
 /* ---- Two targets ------------------------------------------------------ */
 
-/* Even pages start on the slow node, odd ones on the fast one: each goes to the other. */
-static void alternate(struct plan *plan, struct job *job, const struct way *way)
+static bool is_odd(const struct job *job, unsigned long i)
+{
+	(void)job;
+	return i % 2;
+}
+
+static bool is_in_second_half(const struct job *job, unsigned long i)
+{
+	return i >= job->nr / 2;
+}
+
+/* Half of the pages start on the slow node, the others on the fast one: each goes across. */
+static void cross(struct plan *plan, struct job *job,
+		  bool (*goes_back)(const struct job *job, unsigned long i))
 {
 	unsigned long nr = 0;
 	struct job there = job_new(job->nr / 2, MPOL_MF_MOVE);
 
-	for (unsigned long i = 1; i < job->nr; i += 2, nr++) {
+	for (unsigned long i = 0; i < job->nr; i++) {
+		if (!goes_back(job, i))
+			continue;
 		there.va[nr] = job->va[i];
-		there.nodes[nr] = fast_node();
+		there.nodes[nr++] = fast_node();
 	}
 	CHECK_EQ(way_move_pages.move(&there), 0);
 	job_free(&there);
 	lru_settle();
 	job_take(job, plan->place, 0, fast_node());
-	for (unsigned long i = 1; i < job->nr; i += 2)
-		job->nodes[i] = slow_node();
-	(void)way;
+	for (unsigned long i = 0; i < job->nr; i++)
+		if (goes_back(job, i))
+			job->nodes[i] = slow_node();
 }
 
-TEST(targets, alternating, .limit_s = 600)
+static void alternate(struct plan *plan, struct job *job, const struct way *way)
+{
+	(void)way;
+	cross(plan, job, is_odd);
+}
+
+static void halve(struct plan *plan, struct job *job, const struct way *way)
+{
+	(void)way;
+	cross(plan, job, is_in_second_half);
+}
+
+static void two_targets(const char *name,
+			void (*refresh)(struct plan *plan, struct job *job, const struct way *way))
 {
 	struct place place = place_anon(4096, slow_node());
 	struct plan plan = {
-		.name = "targets/alternating",
+		.name = name,
 		.ways = both,
 		.place = &place,
-		.refresh = alternate,
+		.refresh = refresh,
 		.target = fast_node(),
 		.flags = MPOL_MF_MOVE,
 		.n = 4096,
@@ -181,6 +206,9 @@ TEST(targets, alternating, .limit_s = 600)
 	place_restore(&place, MPOL_MF_MOVE);
 	plan_run(&plan);
 }
+
+TEST(targets, alternating, .limit_s = 600) { two_targets("targets/alternating", alternate); }
+TEST(targets, halves, .limit_s = 600) { two_targets("targets/halves", halve); }
 
 /* ---- Shared memory of one process ------------------------------------- */
 

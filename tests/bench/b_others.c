@@ -1,59 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where the cost goes, what else moves pages, and for how long a call keeps its CPU. */
+/* What else moves pages, and for how long a call keeps its CPU. */
 #include "bench.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <time.h>
-
-/* ---- Where the cost goes ------------------------------------------------ */
-
-static long move_dry_run(struct job *job)
-{
-	job->flags |= MPP_MF_DRY_RUN;
-	return way_call.move(job);
-}
-
-static long move_query(struct job *job)
-{
-	int *nodes = job->nodes;
-	long ret;
-
-	job->nodes = NULL;
-	ret = way_call.move(job);
-	job->nodes = nodes;
-	return ret;
-}
-
-static const struct way way_dry_run = { "call-dry-run", move_dry_run };
-static const struct way way_query = { "call-query", move_query };
-
-/*
- * A query finds the pages and answers; a dry run also asks every mapping; the rest
- * of a move is isolation, unmapping, copying, mapping and the LRU.
- */
-TEST(where, 512)
-{
-	static const struct way *const ways[] = { &way_call, &way_dry_run, &way_query, NULL };
-	struct place place = place_anon(512, slow_node());
-
-	place_restore(&place, MPOL_MF_MOVE);
-	for (unsigned int run = 0; run < 1 + bench_runs(); run++) {
-		for (const struct way *const *way = ways; *way; way++) {
-			struct job job = job_new(512, MPOL_MF_MOVE);
-			uint64_t count;
-
-			job_take(&job, &place, 0, fast_node());
-			count = bench_move(*way, &job);
-			CHECK_STATUS(job.status[511], *way == &way_query ? slow_node() : fast_node());
-			if (run)
-				bench_run("where/512", (*way)->name, 512, 512, count);
-			job_free(&job);
-			place_restore(&place, MPOL_MF_MOVE);
-		}
-	}
-}
 
 /* ---- migrate_pages(2) --------------------------------------------------- */
 
@@ -161,8 +113,6 @@ static void longest_wait(const char *name, const struct way *way, unsigned long 
 
 TEST(wait, longest, .limit_s = 1800)
 {
-	unsigned long n = bench_quick() ? 4096 : 65536;
-
-	longest_wait("longest-wait-for-the-cpu/call", &way_call, n);
-	longest_wait("longest-wait-for-the-cpu/move_pages", &way_move_pages, n);
+	longest_wait("longest-wait-for-the-cpu/call", &way_call, 65536);
+	longest_wait("longest-wait-for-the-cpu/move_pages", &way_move_pages, 65536);
 }

@@ -68,8 +68,6 @@ TEST(shared_anon, 200, .limit_s = 600) { share_anon(200); }
 
 TEST(shared_anon, 1000, .limit_s = 1800)
 {
-	if (bench_quick())
-		SKIP("only in the full run: it takes minutes");
 	share_anon(1000);
 }
 
@@ -79,7 +77,5 @@ TEST(shared_file, 200, .limit_s = 600) { share_file(200); }
 
 TEST(shared_file, 1000, .limit_s = 1800)
 {
-	if (bench_quick())
-		SKIP("only in the full run: it takes minutes");
 	share_file(1000);
 }

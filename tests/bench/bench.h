@@ -45,7 +45,6 @@ void job_free(struct job *job);
 
 uint64_t bench_clock(void);
 unsigned int bench_runs(void);		/* how often each way is measured */
-bool bench_quick(void);
 bool bench_instructions(void);		/* whether the clock counts them */
 
 /* A line of results; see above. */

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reverse translation, then move_pages(2): what a user does who has physical
- * addresses and a kernel without move_phys_pages().  Twice:
+ * addresses and a kernel without move_phys_pages().  Three ways:
  *
  *  - plain: every page of every mapping of every process is looked up in pagemap.
- *  - bulk: as much as a careful program can save.  PAGEMAP_SCAN tells which ranges
- *    of a process are present and anonymous, without a look at its maps; they are
- *    read in large pieces; what is read is compared by range and hash; and the
- *    search ends when everything is found, since /proc/kpagecount said that each
- *    frame is mapped once.
+ *  - bulk: as much as a careful program can save.  It reads in large pieces, compares
+ *    what it reads by range and hash, and ends when everything is found, since
+ *    /proc/kpagecount said that each frame is mapped once.  What there is to read is
+ *    told by PAGEMAP_SCAN (scan), as ranges that are present and anonymous; or
+ *    by PROCMAP_QUERY (query), as mappings, without a line of text to parse: first
+ *    those without a file, of all processes, and the others only if it must be.
  *
- * Neither is allowed to know anything from an earlier call.
+ * None is allowed to know anything from an earlier call.
  */
 #include "bench.h"
 
@@ -38,6 +39,16 @@ struct scan_region {
 #define SCAN_IS_FILE (1ULL << 2)
 #define SCAN_IS_PRESENT (1ULL << 3)
 
+/* As in linux/fs.h since 6.11. */
+struct map_query {
+	uint64_t size, flags, address, start, end, vma_flags, page_size, offset, inode;
+	uint32_t dev_major, dev_minor, name_size, build_id_size;
+	uint64_t name, build_id;
+};
+
+#define QUERY_IOCTL _IOWR('f', 17, struct map_query)
+#define QUERY_NEXT 0x10
+
 #define NR_REGIONS 1024
 #define NR_ENTRIES 65536
 
@@ -57,11 +68,19 @@ static unsigned int slot_of(const struct wanted *w, uint64_t pfn)
 	return pfn * 0x9e3779b97f4a7c15ULL >> (64 - w->bits);
 }
 
+static unsigned int bits_for(unsigned long nr_pages)
+{
+	unsigned int bits = 2;
+
+	while (1UL << bits < 4 * nr_pages)
+		bits++;
+	return bits;
+}
+
 static void wanted_init(struct wanted *w, struct job *job)
 {
-	*w = (struct wanted){ .lowest = UINT64_MAX, .bits = 2, .missing = job->nr, .job = job };
-	while (1UL << w->bits < 4 * job->nr)
-		w->bits++;
+	*w = (struct wanted){ .lowest = UINT64_MAX, .missing = job->nr, .job = job };
+	w->bits = bits_for(job->nr);
 	w->hash = malloc(sizeof(*w->hash) << w->bits);
 	w->pid = calloc(job->nr, sizeof(*w->pid));
 	CHECK(w->hash && w->pid, "out of memory");
@@ -106,6 +125,8 @@ static void wanted_offer(struct wanted *w, uint64_t entry, pid_t pid, uint64_t v
 	}
 }
 
+typedef void search_fn(struct wanted *w, pid_t pid);
+
 /* ---- Searching ---------------------------------------------------------- */
 
 static int open_of(pid_t pid, const char *name)
@@ -142,9 +163,10 @@ static void search_plain(struct wanted *w, pid_t pid)
 		close(pagemap);
 }
 
+static uint64_t entries[NR_ENTRIES];
+
 static void read_range(struct wanted *w, pid_t pid, int pagemap, uint64_t start, uint64_t end)
 {
-	static uint64_t entries[NR_ENTRIES];
 
 	while (start < end && w->missing) {
 		size_t nr = (end - start) / page_size();
@@ -162,10 +184,11 @@ static void read_range(struct wanted *w, pid_t pid, int pagemap, uint64_t start,
 	}
 }
 
+static struct scan_region regions[NR_REGIONS];
+
 /* Only the anonymous pages that are there; the frames looked for are anonymous. */
-static void search_bulk(struct wanted *w, pid_t pid)
+static void search_scan(struct wanted *w, pid_t pid)
 {
-	static struct scan_region regions[NR_REGIONS];
 	struct scan_arg arg = {
 		.size = sizeof(arg),
 		/* All that a process has, short of its last page. */
@@ -198,6 +221,41 @@ static void search_bulk(struct wanted *w, pid_t pid)
 		close(pagemap);
 }
 
+/* Mappings with a file, or those without. */
+static void search_query(struct wanted *w, pid_t pid, bool with_file)
+{
+	struct map_query query = { .size = sizeof(query), .flags = QUERY_NEXT };
+	int maps = open_of(pid, "maps"), pagemap = open_of(pid, "pagemap");
+
+	while (maps >= 0 && pagemap >= 0 && w->missing) {
+		if (ioctl(maps, QUERY_IOCTL, &query) < 0) {
+			if (errno == ENOTTY)
+				SKIP("this kernel has no PROCMAP_QUERY");
+			/* Behind the last mapping, or a process without any. */
+			CHECK(errno == ENOENT || errno == ESRCH, "PROCMAP_QUERY: %s",
+			      strerror(errno));
+			break;
+		}
+		if ((query.inode != 0) == with_file)
+			read_range(w, pid, pagemap, query.start, query.end);
+		query.address = query.end;
+	}
+	if (maps >= 0)
+		close(maps);
+	if (pagemap >= 0)
+		close(pagemap);
+}
+
+static void search_query_anon(struct wanted *w, pid_t pid)
+{
+	search_query(w, pid, false);
+}
+
+static void search_query_file(struct wanted *w, pid_t pid)
+{
+	search_query(w, pid, true);
+}
+
 /* The early end is only allowed where no frame has a second mapping to be found. */
 static bool mapped_once(const struct job *job)
 {
@@ -215,7 +273,7 @@ static bool mapped_once(const struct job *job)
 	return once;
 }
 
-static void search_all(struct wanted *w, void (*search)(struct wanted *w, pid_t pid), bool may_end)
+static void search_all(struct wanted *w, search_fn *search, bool may_end)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
@@ -262,13 +320,16 @@ static long move_found(struct wanted *w)
 	return ret;
 }
 
-static long move_reverse(struct job *job, void (*search)(struct wanted *w, pid_t pid), bool may_end)
+/* @second is what is left to look at when the first search was not enough; or NULL. */
+static long move_reverse(struct job *job, search_fn *first, search_fn *second, bool may_end)
 {
 	struct wanted w;
 	long ret;
 
 	wanted_init(&w, job);
-	search_all(&w, search, may_end);
+	search_all(&w, first, may_end);
+	if (second && w.missing)
+		search_all(&w, second, may_end);
 	ret = w.missing ? -ENOENT : move_found(&w);
 	wanted_free(&w);
 	return ret;
@@ -276,13 +337,25 @@ static long move_reverse(struct job *job, void (*search)(struct wanted *w, pid_t
 
 static long move_plain(struct job *job)
 {
-	return move_reverse(job, search_plain, false);
+	return move_reverse(job, search_plain, NULL, false);
 }
 
-static long move_bulk(struct job *job)
+static long move_scan(struct job *job)
 {
-	return move_reverse(job, search_bulk, mapped_once(job));
+	return move_reverse(job, search_scan, NULL, mapped_once(job));
+}
+
+static long move_query(struct job *job)
+{
+	return move_reverse(job, search_query_anon, search_query_file, mapped_once(job));
 }
 
 const struct way way_reverse_plain = { "reverse-plain", move_plain };
-const struct way way_reverse_bulk = { "reverse-bulk", move_bulk };
+const struct way way_reverse_scan = { "reverse-scan", move_scan };
+const struct way way_reverse_query = { "reverse-query", move_query };
+
+size_t reverse_bytes(unsigned long nr_pages)
+{
+	return sizeof(entries) + sizeof(regions) +
+	       (sizeof(uint32_t) << bits_for(nr_pages)) + nr_pages * sizeof(pid_t);
+}

@@ -4,8 +4,12 @@
 
 #include "bench.h"
 
-/* Neither looks at job->va or job->pid before it has found them out itself. */
+/* None looks at job->va or job->pid before it has found them out itself. */
 extern const struct way way_reverse_plain;
-extern const struct way way_reverse_bulk;
+extern const struct way way_reverse_scan;
+extern const struct way way_reverse_query;
+
+/* What the bulk ones hold in memory to look for so many pages. */
+size_t reverse_bytes(unsigned long nr_pages);
 
 #endif
