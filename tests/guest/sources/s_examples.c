@@ -23,7 +23,10 @@ static void replace(char *text, const char *from, const char *to)
 	}
 }
 
-/* What the pages call 1234, web and list.txt is this test's; minutes become seconds. */
+/*
+ * What the pages call 1234, web and list.txt is this test's; minutes become seconds, and
+ * many rounds a few.
+ */
 static void make_real(char *line, const char *cgroup)
 {
 	char pid[16];
@@ -36,7 +39,10 @@ static void make_real(char *line, const char *cgroup)
 	replace(line, "--interval 1m", "--interval 1s");
 	replace(line, "--interval 5s", "--interval 1s");
 	replace(line, "--cpu 5 ", "--cpu 50 ");
-	replace(line, "--duration 10s", "--duration 2s");
+	replace(line, "--duration 10s", "--duration 1s");
+	replace(line, "damon --start", "damon --start --interval 1s");
+	replace(line, "--kdamond 0 --rounds 10", "--kdamond 0 --rounds 3 --interval 300ms");
+	replace(line, "--rounds 5", "--rounds 2");
 }
 
 /* Those that go on until Ctrl-C get one, as from a terminal: the whole pipeline does. */
@@ -50,7 +56,7 @@ static int run_endless(const char *line)
 		execl("/bin/sh", "sh", "-c", line, (char *)NULL);
 		_exit(127);
 	}
-	nap_ms(3000);
+	nap_ms(1500);
 	MUST(kill(-pid, SIGINT));
 	MUST(waitpid(pid, &wstatus, 0));
 	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);

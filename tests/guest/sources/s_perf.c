@@ -4,6 +4,7 @@
  * it samples are minor faults, so the tests let go of translations, not of pages.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -267,6 +268,32 @@ TEST(perf, first_touches_to_a_move)
 	child_end(&c);
 }
 
+static size_t nr_fds(pid_t pid)
+{
+	size_t nr = 0;
+	char dir[32];
+	DIR *fds;
+
+	snprintf(dir, sizeof(dir), "/proc/%d/fd", (int)pid);
+	fds = opendir(dir);
+	CHECK(fds, "%s: %s", dir, strerror(errno));
+	while (readdir(fds))
+		nr++;
+	closedir(fds);
+	return nr;
+}
+
+/* Until the sampler has noticed: each CPU's events are a file of its own. */
+static void wait_for_fds(pid_t pid, bool fewer, size_t than)
+{
+	long long start = now_ms();
+
+	while ((nr_fds(pid) < than) != fewer) {
+		CHECK(now_ms() - start < 20000, "the sampler does not notice, %zu files", than);
+		nap_ms(50);
+	}
+}
+
 /* A CPU that goes and comes again is sampled again, and nobody has to be told. */
 TEST(perf, cpu_goes_and_comes, .doorless = true)
 {
@@ -274,7 +301,7 @@ TEST(perf, cpu_goes_and_comes, .doorless = true)
 	struct use use = { .r = &r, .first = 0, .nr = 64, .cpu = 1, .nr_rounds = 3 };
 	struct output o;
 	struct child c;
-	size_t found = 0;
+	size_t found = 0, nr_before;
 	pid_t pid;
 	char *err;
 
@@ -282,10 +309,11 @@ TEST(perf, cpu_goes_and_comes, .doorless = true)
 	if (!exists(CPU1))
 		SKIP("there is no second CPU that can be taken away");
 	pid = start_sampling("--json");
+	nr_before = nr_fds(pid);
 	write_restored(CPU1, "0", "1");
-	nap_ms(4000);
+	wait_for_fds(pid, true, nr_before);
 	write_text(CPU1, "1");
-	nap_ms(4000);
+	wait_for_fds(pid, false, nr_before);
 	c = start_use(&use);
 	end_use(&c, &use);
 	nap_ms(500);

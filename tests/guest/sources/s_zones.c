@@ -212,6 +212,7 @@ static void fill_node(int node, size_t left)
 	hog = must_mmap(len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 			-1, 0);
 	bind_range(hog, len, node);
+	madvise(hog, len, MADV_HUGEPAGE);	/* where there are some it is done sooner */
 	for (size_t at = 0; at < len; at += page_size())
 		hog[at] = 1;
 }
@@ -219,12 +220,13 @@ static void fill_node(int node, size_t left)
 /* More than fits: some move, the others are told of and stay, and the status says it. */
 TEST(shell, full_target, .limit_s = 180)
 {
-	const size_t left = 20000;	/* above what the kernel keeps for itself */
+	const size_t left = 4000;	/* above what the kernel then keeps for itself */
 	struct region r;
 	struct output o;
 	size_t nr = 0;
 
 	need_door();
+	write_restored("/proc/sys/vm/min_free_kbytes", "2048", NULL);
 	fill_node(slow_node(), left);
 	r = region_anon(free_pages(slow_node()) + 1000, fast_node(), 9);
 	o = shell("movephys pagemap --pid %d --range 0x%lx+%zu | movephys move --to %d --json -",
