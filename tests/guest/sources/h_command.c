@@ -165,3 +165,13 @@ void region_arrived(const struct region *r, int node)
 	region_expect_node(r, node);
 	region_verify(r);
 }
+
+size_t node_free_pages(int node)
+{
+	char path[96], key[32];
+
+	try_write("/proc/sys/vm/stat_refresh", "1");
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", node);
+	snprintf(key, sizeof(key), "Node %d MemFree:", node);
+	return (size_t)keyed_number(path, key) * 1024 / page_size();
+}

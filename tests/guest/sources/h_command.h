@@ -37,6 +37,8 @@ size_t list_lines(const char *list);
 /* A memory cgroup of the test's own that this process is in from here on. */
 const char *cgroup_enter(const char *name);
 
+size_t node_free_pages(int node);
+
 /* Frames found by a source become a move: checks where the region is, and what is in it. */
 void region_arrived(const struct region *r, int node);
 

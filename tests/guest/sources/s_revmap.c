@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The revmap door: it moves, and it differs where the manual page says it does. */
-#include <fcntl.h>
-#include <sys/stat.h>
-
-#include "h_command.h"
-
-static struct output revmap(const struct region *r, size_t nr, int node, const char *options)
-{
-	char list[4096] = "";
-	size_t len = 0;
-
-	for (size_t i = 0; i < nr; i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, " 0x%llx",
-					(unsigned long long)region_phys(r, i));
-	return shell("movephys move --door revmap --to %d --json %s%s", node, options, list);
-}
+/* The revmap door: it moves as the others do.  Where it differs: s_revmap_differs.c. */
+#include "h_revmap.h"
 
 TEST(revmap, anon, .doorless = true)
 {
@@ -45,29 +31,10 @@ TEST(revmap, huge_page_by_any_of_its_pages, .doorless = true)
 	output_free(&o);
 }
 
-static void share(struct child *me, void *arg)
-{
-	const struct region *r = arg;
-
-	for (size_t i = 0; i < r->nr_pages; i++)
-		(void)*(volatile unsigned char *)(r->va + i * page_size());
-	child_sync(me);
-	region_verify(r);
-}
-
-static void hold(struct child *me, void *arg)
-{
-	struct region r = region_anon(1, slow_node(), *(unsigned int *)arg);
-
-	me->shared[0] = (uint64_t)(uintptr_t)r.va;
-	child_sync(me);
-	region_verify(&r);
-}
-
 TEST(revmap, shared_needs_all, .doorless = true)
 {
 	struct region r = region_anon(8, slow_node(), 3);
-	struct child c = spawn(share, &r);
+	struct child c = spawn(revmap_share, &r);
 	struct output o;
 
 	wait_for(&c);
@@ -84,106 +51,17 @@ TEST(revmap, shared_needs_all, .doorless = true)
 	output_free(&o);
 }
 
-/* Difference: cache that nobody maps cannot be moved, whatever the flags. */
-TEST(revmap, differs_unmapped_cache, .doorless = true)
-{
-	int fd = MUST(open("revmap-file", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-	struct region r = { .nr_pages = 4, .tag = 4 };
-	char addresses[256] = "";
-	size_t len = 0;
-	struct output o;
-
-	MUST(ftruncate(fd, 4 * (off_t)page_size()));
-	r = region_file(fd, 4, slow_node(), 4, MAP_SHARED);
-	for (size_t i = 0; i < 4; i++)
-		len += (size_t)snprintf(addresses + len, sizeof(addresses) - len, " 0x%llx",
-					(unsigned long long)region_phys(&r, i));
-	MUST(munmap(r.va, 4 * page_size()));
-	lru_settle();	/* pages on their way to a list look like the kernel's own */
-	o = shell("movephys move --door revmap --unmapped --to %d --json%s", fast_node(),
-		  addresses);
-	CHECK_EQ(o.status, 0);
-	CHECK_EQ(json_number(o.out, "ESRCH"), 4);
-	output_free(&o);
-	if (door_present()) {
-		o = shell("movephys move --unmapped --to %d --json%s", fast_node(), addresses);
-		CHECK_EQ(json_number(o.out, "moved"), 4);
-		output_free(&o);
-	}
-}
-
-/* Difference: move_pages(2) does not ask MPOL_BIND. */
-TEST(revmap, differs_memory_policy, .doorless = true)
-{
-	struct region r = region_anon(4, slow_node(), 5);
-	struct output o;
-
-	bind_range(r.va, 4 * page_size(), slow_node());
-	if (door_present()) {
-		o = shell("movephys move --to %d --json 0x%llx", fast_node(),
-			  (unsigned long long)region_phys(&r, 0));
-		CHECK_EQ(json_number(o.out, "EPERM"), 1);
-		output_free(&o);
-	}
-	o = revmap(&r, 4, fast_node(), "");
-	CHECK_EQ(json_number(o.out, "moved"), 4);
-	region_arrived(&r, fast_node());
-	output_free(&o);
-}
-
-/* Puts a process into a cgroup whose cpuset has the slow node only. */
-static void confine(pid_t pid)
-{
-	char dir[96], file[128];
-
-	if (try_write("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset"))
-		SKIP("cgroup v2 has no controller cpuset");
-	snprintf(dir, sizeof(dir), "/sys/fs/cgroup/revmap-%d", (int)pid);
-	CHECK(!mkdir(dir, 0755), "%s: %s", dir, strerror(errno));
-	snprintf(file, sizeof(file), "%s/cpuset.mems", dir);
-	write_text(file, "%d", slow_node());
-	snprintf(file, sizeof(file), "%s/cgroup.procs", dir);
-	write_text(file, "%d", (int)pid);
-}
-
-/*
- * Difference: of those who share a page only one is asked for his cpuset.  That is
- * the one with the lowest number, here this process, which is not confined.
- */
-TEST(revmap, differs_cpuset, .doorless = true)
-{
-	struct region r = region_anon(4, slow_node(), 8);
-	struct child c = spawn(share, &r);
-	struct output o;
-
-	wait_for(&c);
-	CHECK(c.pid > getpid(), "process numbers have wrapped around");
-	confine(c.pid);
-	if (door_present()) {
-		o = shell("movephys move --all --to %d --json 0x%llx", fast_node(),
-			  (unsigned long long)region_phys(&r, 0));
-		CHECK_EQ(json_number(o.out, "EXDEV"), 1);
-		output_free(&o);
-	}
-	o = revmap(&r, 4, fast_node(), "--all");
-	CHECK(json_number(o.out, "moved") == 4, "%s%s", o.err, o.out);
-	region_arrived(&r, fast_node());
-	go_on(&c);
-	child_end(&c);
-	output_free(&o);
-}
-
 /* And the one that is asked is heard. */
 TEST(revmap, cpuset_of_the_owner, .doorless = true)
 {
 	unsigned int tag = 9;
-	struct child c = spawn(hold, &tag);
+	struct child c = spawn(revmap_hold, &tag);
 	uint64_t phys;
 	struct output o;
 
 	wait_for(&c);
 	phys = phys_of_pid(c.pid, (void *)(uintptr_t)c.shared[0]);
-	confine(c.pid);
+	revmap_confine(c.pid);
 	o = shell("movephys move --door revmap --to %d --json 0x%llx", fast_node(),
 		  (unsigned long long)phys);
 	CHECK_EQ(o.status, 1);

@@ -190,20 +190,10 @@ TEST(shell, garbage_lines)
 	output_free(&o);
 }
 
-static size_t free_pages(int node)
-{
-	char path[96], key[32];
-
-	try_write("/proc/sys/vm/stat_refresh", "1");
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/meminfo", node);
-	snprintf(key, sizeof(key), "Node %d MemFree:", node);
-	return (size_t)keyed_number(path, key) * 1024 / page_size();
-}
-
 /* Takes a node's memory until about so many pages are left. */
 static void fill_node(int node, size_t left)
 {
-	size_t spare = free_pages(node), len;
+	size_t spare = node_free_pages(node), len;
 	unsigned char *hog;
 
 	if (spare <= left)
@@ -228,7 +218,7 @@ TEST(shell, full_target, .limit_s = 180)
 	need_door();
 	write_restored("/proc/sys/vm/min_free_kbytes", "2048", NULL);
 	fill_node(slow_node(), left);
-	r = region_anon(free_pages(slow_node()) + 1000, fast_node(), 9);
+	r = region_anon(node_free_pages(slow_node()) + 1000, fast_node(), 9);
 	o = shell("movephys pagemap --pid %d --range 0x%lx+%zu | movephys move --to %d --json -",
 		  (int)getpid(), (unsigned long)r.va, r.nr_pages * page_size(), slow_node());
 	CHECK(o.status == 1, "status %d: %s%s", o.status, o.err, o.out);
