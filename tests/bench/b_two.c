@@ -251,6 +251,18 @@ static struct pace pace_of(const struct child *c, const struct way *way, uint64_
 	return pace;
 }
 
+/*
+ * While a call waits and moves nothing the program runs on, which makes a slow call look
+ * kind by its pace: what it lost by the pages that were moved does not.
+ */
+static void tell_lost(const char *way, const struct pace *pace, const struct pace *alone)
+{
+	double undisturbed = (double)pace->touches * alone->time / alone->touches;
+	double lost = pace->time > undisturbed ? pace->time - undisturbed : 0;
+
+	bench_run("program/lost-a-call", way, NR_PAGES, 1, lost / NR_CALLS);
+}
+
 static void tell_pace(const char *way, const struct pace *pace)
 {
 	CHECK(pace->touches, "the program did nothing in %llu ns", (unsigned long long)pace->time);
@@ -276,6 +288,7 @@ TEST(two, program, .limit_s = 600)
 			struct pace alone = pace_of(&c, NULL, pace.time / NR_CALLS);
 
 			tell_pace((*way)->name, &pace);
+			tell_lost((*way)->name, &pace, &alone);
 			if (*way == &way_call)
 				tell_pace("no-calls", &alone);
 		}

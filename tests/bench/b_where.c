@@ -4,7 +4,7 @@
 
 #include "profile.h"
 
-#define SAMPLED_CALLS 320
+#define SAMPLED_RUNS 320
 
 /* ---- By leaving parts out ---------------------------------------------- */
 
@@ -95,21 +95,39 @@ static void name_pages(struct job *job, const struct place *place, unsigned long
 	}
 }
 
+/* All of the job, @n entries a call. */
+static uint64_t move_by(const struct way *way, const struct job *job, unsigned long n)
+{
+	uint64_t count = 0;
+
+	for (unsigned long i = 0; i < job->nr; i += n) {
+		struct job part = {
+			.nr = n, .phys = job->phys + i, .va = job->va + i,
+			.nodes = job->nodes + i, .status = job->status + i, .flags = job->flags,
+		};
+
+		count += bench_move(way, &part);
+	}
+	return count;
+}
+
+/* @n: entries of a call; 0 for all that are named. */
 static void profile_way(const char *name, const struct way *way, const struct place *place,
-			unsigned long step)
+			unsigned long step, unsigned long n)
 {
 	struct job job = job_new(place->nr_pages / step, MPOL_MF_MOVE);
 	struct profile profile = { 0 };
 	uint64_t count = 0;
 
-	/* The first call fills caches, the second is the one without samples. */
-	for (unsigned int run = 0; run < 2 + SAMPLED_CALLS; run++) {
+	n = n ?: job.nr;
+	/* The first time fills caches, the second is the one without samples. */
+	for (unsigned int run = 0; run < 2 + SAMPLED_RUNS; run++) {
 		name_pages(&job, place, step, fast_node());
 		if (run < 2) {
-			count = bench_move(way, &job);
+			count = move_by(way, &job, n);
 		} else {
 			profile_start();
-			bench_move(way, &job);
+			move_by(way, &job, n);
 			profile_stop(&profile);
 		}
 		CHECK_STATUS(job.status[job.nr - 1], fast_node());
@@ -117,7 +135,7 @@ static void profile_way(const char *name, const struct way *way, const struct pl
 		CHECK_EQ(way_move_pages.move(&job), 0);
 		lru_settle();
 	}
-	tell(name, way, &profile, job.nr, (double)count / job.nr);
+	tell(name, way, &profile, n, (double)count / job.nr);
 	job_free(&job);
 }
 
@@ -126,8 +144,20 @@ TEST(where, sampled, .limit_s = 900)
 	struct place place = place_anon(512, slow_node());
 
 	place_restore(&place, MPOL_MF_MOVE);
-	profile_way("where-4K", &way_call, &place, 1);
-	profile_way("where-4K", &way_move_pages, &place, 1);
+	profile_way("where-4K", &way_call, &place, 1, 0);
+	profile_way("where-4K", &way_move_pages, &place, 1, 0);
+}
+
+/*
+ * What a call costs besides the page that it moves.  Not by move_pages(2), which here
+ * waits for threads that drain the LRU batches: these are not this process.
+ */
+TEST(where, sampled_single, .limit_s = 900)
+{
+	struct place place = place_anon(512, slow_node());
+
+	place_restore(&place, MPOL_MF_MOVE);
+	profile_way("where-single", &way_call, &place, 1, 1);
 }
 
 TEST(where, sampled_huge, .limit_s = 900)
@@ -135,6 +165,6 @@ TEST(where, sampled_huge, .limit_s = 900)
 	struct region r = region_huge(4, slow_node(), 1);
 	struct place place = { .va = r.va, .nr_pages = r.nr_pages, .node = slow_node() };
 
-	profile_way("where-2M", &way_call, &place, huge_size() / page_size());
-	profile_way("where-2M", &way_move_pages, &place, huge_size() / page_size());
+	profile_way("where-2M", &way_call, &place, huge_size() / page_size(), 0);
+	profile_way("where-2M", &way_move_pages, &place, huge_size() / page_size(), 0);
 }
