@@ -19,9 +19,10 @@
 static const char help[] =
 "usage: movephys info [--json]\n"
 "\n"
-"Says what this machine can do: the ways into the kernel, the sources of addresses,\n"
-"the nodes with their memory and tier, what in the kernel may move pages back, and\n"
-"the command to type next.  Needs no privilege, but root sees more.\n"
+"Says what this machine can do, and why not: the ways into the kernel, privileges, the\n"
+"sources of addresses, how the kernel was built, the nodes with their memory and tier,\n"
+"what in the kernel may move pages back; and the command to type next.  Needs no\n"
+"privilege, but root sees more.\n"
 "\n"
 "  -j, --json   as JSON\n"
 "\n"
@@ -39,6 +40,9 @@ struct node_info {
 	char tier[TEXT_MAX];	/* "memory_tier4"; "" when there are no tiers */
 };
 
+/* In the order in which they are tried; the last one only when it is asked for. */
+enum { DOOR_SYSCALL, DOOR_DEVICE, DOOR_REVMAP, NR_DOORS };
+
 struct door_info {
 	enum mpp_door door;
 	int err;
@@ -48,7 +52,7 @@ struct door_info {
 struct info {
 	struct utsname system;
 	bool sys_admin;
-	struct door_info doors[2];
+	struct door_info doors[NR_DOORS];
 	bool module_loaded;
 	char lockdown[TEXT_MAX];	/* each "" when the kernel does not show it */
 	char secure_boot[TEXT_MAX];
@@ -58,10 +62,10 @@ struct info {
 	struct node_info *nodes;
 	size_t nr_nodes;
 	struct source_info sources[NR_SOURCES];
+	struct kernel_info kernel;
 };
 
-/* The first line of a file, "" when there is none to read. */
-static void read_line(const char *path, char *line, size_t size)
+void info_read_line(const char *path, char *line, size_t size)
 {
 	FILE *file = fopen(path, "re");
 
@@ -81,7 +85,7 @@ static void read_lockdown(char *mode, size_t size)
 	char *start, *end;
 
 	mode[0] = '\0';
-	read_line("/sys/kernel/security/lockdown", line, sizeof(line));
+	info_read_line("/sys/kernel/security/lockdown", line, sizeof(line));
 	start = strchr(line, '[');
 	end = start ? strchr(start, ']') : NULL;
 	if (end) {
@@ -136,7 +140,7 @@ static void read_tier(int node, char *tier, size_t size)
 		if (strncmp(entry->d_name, "memory_tier", 11))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/nodelist", tiers, entry->d_name);
-		read_line(path, list, sizeof(list));
+		info_read_line(path, list, sizeof(list));
 		if (list_contains(list, node))
 			snprintf(tier, size, "%.*s", (int)size - 1, entry->d_name);
 	}
@@ -147,8 +151,8 @@ static int gather_nodes(struct info *info)
 {
 	char online[TEXT_MAX], with_cpus[TEXT_MAX];
 
-	read_line("/sys/devices/system/node/online", online, sizeof(online));
-	read_line("/sys/devices/system/node/has_cpu", with_cpus, sizeof(with_cpus));
+	info_read_line("/sys/devices/system/node/online", online, sizeof(online));
+	info_read_line("/sys/devices/system/node/has_cpu", with_cpus, sizeof(with_cpus));
 	info->nodes = calloc(NODES_MAX, sizeof(*info->nodes));
 	if (!info->nodes)
 		return -ENOMEM;
@@ -168,7 +172,11 @@ static int gather_nodes(struct info *info)
 
 static int gather(struct info *info)
 {
-	static const enum mpp_door doors[] = { MPP_DOOR_SYSCALL, MPP_DOOR_DEVICE };
+	static const enum mpp_door doors[NR_DOORS] = {
+		[DOOR_SYSCALL] = MPP_DOOR_SYSCALL,
+		[DOOR_DEVICE] = MPP_DOOR_DEVICE,
+		[DOOR_REVMAP] = MPP_DOOR_REVMAP,
+	};
 
 	uname(&info->system);
 	info->sys_admin = has_sys_admin();
@@ -182,18 +190,18 @@ static int gather(struct info *info)
 	info->module_loaded = !access("/sys/module/move_phys_pages", F_OK);
 	read_lockdown(info->lockdown, sizeof(info->lockdown));
 	read_secure_boot(info->secure_boot, sizeof(info->secure_boot));
-	read_line("/sys/module/module/parameters/sig_enforce", info->sig_enforce,
-		  sizeof(info->sig_enforce));
-	read_line("/proc/sys/kernel/numa_balancing", info->numa_balancing,
-		  sizeof(info->numa_balancing));
-	read_line("/sys/kernel/mm/numa/demotion_enabled", info->demotion,
-		  sizeof(info->demotion));
+	info_read_line("/sys/module/module/parameters/sig_enforce", info->sig_enforce,
+		       sizeof(info->sig_enforce));
+	info_read_line("/proc/sys/kernel/numa_balancing", info->numa_balancing,
+		       sizeof(info->numa_balancing));
+	info_read_line("/sys/kernel/mm/numa/demotion_enabled", info->demotion,
+		       sizeof(info->demotion));
 	return gather_nodes(info);
 }
 
 static const struct door_info *open_door(const struct info *info)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(info->doors); i++)
+	for (size_t i = 0; i < DOOR_REVMAP; i++)
 		if (!info->doors[i].err)
 			return &info->doors[i];
 	return NULL;
@@ -208,7 +216,7 @@ static bool needs_signature(const struct info *info)
 /* Whether the only thing missing is privilege. */
 static bool is_shut_by_privilege(const struct info *info)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(info->doors); i++)
+	for (size_t i = 0; i < DOOR_REVMAP; i++)
 		if (info->doors[i].err == -EPERM)
 			return true;
 	return false;
@@ -282,6 +290,7 @@ static void print_rivals(const struct info *info)
 		puts("  demotion        not in this kernel");
 	else
 		printf("  demotion        %s\n", strcmp(info->demotion, "true") ? "off" : "on");
+	kernel_print_schemes(&info->kernel);
 }
 
 /* What to do about one way is of no use while there is another. */
@@ -294,11 +303,29 @@ static void print_doors(const struct info *info)
 		const struct door_info *door = &info->doors[i];
 		bool helps = !used && *door->remedy;
 
-		printf("  %-8s %s%s%s\n", mpp_door_name(door->door), door->why,
+		printf("  %-8s %s%s%s%s\n", mpp_door_name(door->door), door->why,
+		       i == DOOR_REVMAP && !door->err ? ", slow; with --door revmap only" : "",
 		       helps ? "; " : "", helps ? door->remedy : "");
 	}
 	if (used)
 		printf("  used: %s\n", mpp_door_name(used->door));
+}
+
+static const char *or_unknown(const char *text)
+{
+	return *text ? text : "unknown";
+}
+
+static void print_privileges(const struct info *info)
+{
+	puts("\nprivileges:");
+	printf("  CAP_SYS_ADMIN: %s\n", info->sys_admin ? "yes" :
+	       "no; without it nothing can be moved and frame numbers are hidden");
+	printf("  Secure Boot %s, lockdown %s, sig_enforce %s\n", or_unknown(info->secure_boot),
+	       or_unknown(info->lockdown), or_unknown(info->sig_enforce));
+	if (!open_door(info) && needs_signature(info))
+		puts("  this kernel takes only signed modules: sign the module with a key that "
+		     "the machine trusts");
 }
 
 static void print_text(const struct info *info)
@@ -308,17 +335,11 @@ static void print_text(const struct info *info)
 	printf("kernel: %s %s %s\n", info->system.sysname, info->system.release,
 	       info->system.machine);
 	print_doors(info);
-	if (info->module_loaded && info->doors[1].err == -ENOSYS)
+	if (info->module_loaded && info->doors[DOOR_DEVICE].err == -ENOSYS)
 		puts("  the module is loaded, but its device node is missing: is /dev a devtmpfs?");
-	if (!open_door(info) && needs_signature(info))
-		printf("  this kernel takes only signed modules (Secure Boot %s, lockdown %s, "
-		       "sig_enforce %s):\n  sign the module with a key that the machine trusts\n",
-		       *info->secure_boot ? info->secure_boot : "unknown",
-		       *info->lockdown ? info->lockdown : "unknown",
-		       *info->sig_enforce ? info->sig_enforce : "unknown");
-	printf("  CAP_SYS_ADMIN: %s\n", info->sys_admin ? "yes" :
-	       "no; without it nothing can be moved and frame numbers are hidden");
+	print_privileges(info);
 	sources_print(info->sources);
+	kernel_print_config(&info->kernel);
 	print_nodes(info);
 	print_rivals(info);
 	next_command(info, next, sizeof(next));
@@ -390,6 +411,8 @@ static void print_json(const struct info *info)
 	json_object_object_add(root, "nodes", nodes_json(info));
 	add_text(root, "numa_balancing", info->numa_balancing);
 	add_text(root, "demotion", info->demotion);
+	add_text(root, "damon_schemes", info->kernel.schemes);
+	json_object_object_add(root, "kernel_configuration", kernel_config_json(&info->kernel));
 	add_text(root, "next", next);
 	json_print(root, true);
 }
@@ -417,6 +440,7 @@ static int run_info(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	sources_gather(info.sources);
+	kernel_gather(&info.kernel);
 	if (json)
 		print_json(&info);
 	else

@@ -59,6 +59,7 @@ enum {
 	OPT_SYNC,
 	OPT_RECLAIM,
 	OPT_NEW,
+	OPT_UNDO_FILE,
 	OPT_UNDO,
 	OPT_RATE,
 	OPT_MAX,
@@ -78,7 +79,7 @@ static const struct option long_options[] = {
 	{ "pfn", no_argument, NULL, 'p' },
 	{ "strict", no_argument, NULL, 's' },
 	{ "new", required_argument, NULL, OPT_NEW },
-	{ "undo-file", required_argument, NULL, OPT_NEW },
+	{ "undo-file", required_argument, NULL, OPT_UNDO_FILE },
 	{ "undo", required_argument, NULL, OPT_UNDO },
 	{ "rate", required_argument, NULL, OPT_RATE },
 	{ "max", required_argument, NULL, OPT_MAX },
@@ -115,6 +116,8 @@ static int take_flag(int opt, int argc, char **argv, struct move_options *option
 		options->strict = true;
 		break;
 	case OPT_NEW:
+	case OPT_UNDO_FILE:
+		options->new_option = opt == OPT_NEW ? "--new" : "--undo-file";
 		options->new_path = optarg;
 		break;
 	case OPT_UNDO:
@@ -211,7 +214,8 @@ static int prepare(struct mover *mv, int nr_args, char **args)
 	if (options->new_path) {
 		mv->new_file = fopen(options->new_path, "we");
 		if (!mv->new_file) {
-			complain("--new %s: %s", options->new_path, strerror(errno));
+			complain("%s %s: %s", options->new_option, options->new_path,
+				 strerror(errno));
 			return EXIT_USAGE;
 		}
 	}

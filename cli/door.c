@@ -35,6 +35,7 @@ void door_explain(enum mpp_door door, int err, const char **why, const char **re
 		break;
 	case -ENOSYS:
 		*why = is_device ? "the module is not loaded (no /dev/move_phys_pages)" :
+		       door == MPP_DOOR_REVMAP ? "this kernel lacks move_pages(2) or /proc/kpageflags" :
 		       "this kernel does not carry the system call";
 		if (is_device)
 			*remedy = "modprobe move_phys_pages";

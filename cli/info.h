@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Between cmd_info.c and info_sources.c. */
+/* Between cmd_info.c, info_sources.c and info_kernel.c. */
 #ifndef MOVEPHYS_INFO_H
 #define MOVEPHYS_INFO_H
+
+#include <limits.h>
 
 #include "cmd.h"
 
@@ -20,5 +22,25 @@ struct source_info {
 void sources_gather(struct source_info sources[NR_SOURCES]);
 void sources_print(const struct source_info sources[NR_SOURCES]);
 struct json_object *sources_json(const struct source_info sources[NR_SOURCES]);
+
+/* The first line of a file, "" when there is none to read. */
+void info_read_line(const char *path, char *line, size_t size);
+
+/* The kernel: how it was built, and which of DAMON's schemes move pages. */
+
+#define NR_KERNEL_OPTIONS	11
+
+struct kernel_info {
+	char config[PATH_MAX];		/* the file that tells, "" for none */
+	bool has[NR_KERNEL_OPTIONS];
+	bool has_damon, is_damon_hidden;
+	char schemes[256];		/* names with commas between */
+};
+
+void kernel_gather(struct kernel_info *kernel);
+void kernel_print_config(const struct kernel_info *kernel);
+void kernel_print_schemes(const struct kernel_info *kernel);
+/* NULL when it is not known. */
+struct json_object *kernel_config_json(const struct kernel_info *kernel);
 
 #endif /* MOVEPHYS_INFO_H */

@@ -2,8 +2,10 @@
 /* Messages to the person at the other end. */
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -77,12 +79,19 @@ bool output_is_broken(void)
 
 int finish_output(int status)
 {
+	struct pollfd out = { .fd = STDOUT_FILENO };
+	int err;
+
 	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	/* Nobody reads any more: that is the reader's decision, not a failure. */
-	if (errno == EPIPE || errno == 0)
+	err = errno;
+	/*
+	 * Nobody reads any more: that is the reader's decision, not a failure.  When it
+	 * was an earlier write that failed, its errno is lost, but such a pipe still tells.
+	 */
+	if (err == EPIPE || (!err && poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP)))
 		return status;
-	complain("standard output: %s", strerror(errno));
+	complain("standard output: %s", err ? strerror(err) : "not all could be written");
 	return EXIT_USAGE;
 }

@@ -223,7 +223,10 @@ static int move_batch(struct mover *mv)
 	/* Whatever becomes of this process, what it has moved can be undone. */
 	if (mv->new_file) {
 		new_flush(mv);
-		fflush(mv->new_file);
+		if (fflush(mv->new_file) && !mv->new_errno)
+			mv->new_errno = errno;
+		if (ferror(mv->new_file) && !mv->new_errno)
+			mv->new_errno = EIO;
 	}
 	progress_show(&mv->tally, part_done(mv));
 	return err;
@@ -284,6 +287,11 @@ void mover_run(struct mover *mv)
 			complain("the call failed as a whole: %s", strerror(-err));
 			return;
 		}
+		/* What is not on record cannot be undone: told when the file is closed. */
+		if (mv->new_errno) {
+			mv->fatal = -mv->new_errno;
+			return;
+		}
 		mv->is_max_reached = more > 0 && is_max_reached(mv);
 		if (more > 0 && !mv->is_max_reached)
 			keep_to_rate(mv, start_ns,
@@ -295,14 +303,13 @@ void mover_run(struct mover *mv)
 
 bool mover_close_new(struct mover *mv)
 {
-	bool bad;
-
 	if (!mv->new_file)
 		return true;
 	new_flush(mv);
-	bad = ferror(mv->new_file);
-	bad |= fclose(mv->new_file) != 0;
-	if (bad)
-		complain("--new %s: %s", mv->options->new_path, strerror(errno));
-	return !bad;
+	if (fclose(mv->new_file) && !mv->new_errno)
+		mv->new_errno = errno;
+	if (mv->new_errno)
+		complain("%s %s: %s", mv->options->new_option, mv->options->new_path,
+			 strerror(mv->new_errno));
+	return !mv->new_errno;
 }

@@ -19,6 +19,7 @@ struct move_options {
 	bool strict, json;
 	const char *undo_path;	/* whose moves to undo */
 	const char *new_path;	/* where to write what may be undone */
+	const char *new_option;	/* that named it */
 };
 
 #define NOT_REACHED	INT_MIN
@@ -28,6 +29,7 @@ struct mover {
 	struct mpp_ctx *ctx;
 	struct input *in;
 	FILE *new_file;
+	int new_errno;		/* why the first write to it failed */
 	struct tally tally;
 	bool is_max_reached;
 	int fatal;		/* what ended the work before the input did */

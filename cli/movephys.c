@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* movephys: the table of subcommands. */
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -61,9 +63,24 @@ static int run_command(int argc, char **argv)
 	return command->run(argc, argv);
 }
 
+/*
+ * A descriptor that was closed would go to the next file that is opened, which then is
+ * read as standard input or printed into.  What takes its place answers EBADF, as it did.
+ */
+static void keep_standard_files(void)
+{
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	int status;
+
+	keep_standard_files();
 
 	/* A reader that goes away ends the output, not a move half way. */
 	signal(SIGPIPE, SIG_IGN);

@@ -62,6 +62,12 @@ bool nodes_parse(const char *option, const char *text, struct bitmask **nodes)
 			 *numa_said ? ")" : "");
 		return false;
 	}
+	/* "!0" on a machine of one node: taken for no set at all it would mean all nodes. */
+	if (!numa_bitmask_weight(mask)) {
+		complain("%s %s: none of this machine's nodes is in that set", option, text);
+		numa_bitmask_free(mask);
+		return false;
+	}
 	*nodes = mask;
 	return true;
 }

@@ -40,7 +40,7 @@ static long move_pages_call(pid_t pid, size_t nr, const uint64_t *vas, int targe
 }
 
 /* The answer of a call that failed as a whole, for each of its pages. */
-static int whole_call_status(int err)
+static int whole_call_status(int err, int flags)
 {
 	switch (err) {
 	case -EACCES:		/* outside the cpuset of the process */
@@ -51,7 +51,12 @@ static int whole_call_status(int err)
 	case -ENOMEM:
 		return err;
 	case -EPERM:
-		return -EACCES;
+		/*
+		 * MPOL_MF_MOVE_ALL asks for CAP_SYS_NICE.  Otherwise the process is closed to
+		 * us, and newer kernels let its page tables be read all the same: as where
+		 * they do not, nobody is known to map the page.
+		 */
+		return flags & MPOL_MF_MOVE_ALL ? -EACCES : -ESRCH;
 	default:
 		return -EAGAIN;
 	}
@@ -130,7 +135,7 @@ static void move_group(struct revmap_job *job, struct revmap_page **list, size_t
 				 status);
 	if (result < 0)
 		for (size_t i = 0; i < nr_asked; i++)
-			status[i] = whole_call_status((int)result);
+			status[i] = whole_call_status((int)result, job->flags);
 	for (size_t i = 0, next = 0; i < nr; i++) {
 		if (list[i]->is_settled)
 			continue;
@@ -141,7 +146,7 @@ static void move_group(struct revmap_job *job, struct revmap_page **list, size_t
 			else if (result > 0 && why == -EAGAIN)
 				why = -EBUSY;
 			if (result < 0 && result != -ENOMEM)
-				why = whole_call_status((int)result);
+				why = whole_call_status((int)result, job->flags);
 		}
 		settle_by_place(job, list[i], why);
 	}

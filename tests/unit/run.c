@@ -9,8 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ARGS_MAX	24
-
 struct run run;
 int run_terminal = -1;
 
@@ -33,9 +31,10 @@ static void redirect(int fd, const char *name, int flags)
 	close(file);
 }
 
-pid_t start(int in_fd, int out_fd, const char *const *args)
+static pid_t start_with(const char *path, const char *preload, int in_fd, int out_fd,
+			const char *const *args)
 {
-	char *argv[ARGS_MAX + 2] = { getenv("MOVEPHYS") };
+	char *argv[ARGS_MAX + 2] = { (char *)(uintptr_t)path };
 	pid_t pid;
 
 	for (int i = 0; args[i]; i++)
@@ -59,11 +58,22 @@ pid_t start(int in_fd, int out_fd, const char *const *args)
 	for (int fd = 3; fd < 64; fd++)
 		close(fd);
 	setenv("FAKE_MPP_LOG", tree_path("log"), 1);
-	setenv("LD_PRELOAD", getenv("FAKE_DEVICE"), 1);
+	if (preload)
+		setenv("LD_PRELOAD", preload, 1);
 	signal(SIGPIPE, SIG_DFL);
 	alarm(30);
 	execv(argv[0], argv);
 	_exit(98);
+}
+
+pid_t start(int in_fd, int out_fd, const char *const *args)
+{
+	return start_with(getenv("MOVEPHYS"), getenv("FAKE_DEVICE"), in_fd, out_fd, args);
+}
+
+pid_t start_program(const char *path, int in_fd, int out_fd, const char *const *args)
+{
+	return start_with(path, NULL, in_fd, out_fd, args);
 }
 
 void finish(pid_t pid)

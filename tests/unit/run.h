@@ -10,6 +10,7 @@
 #include "tree.h"
 
 #define OUT_MAX		65536
+#define ARGS_MAX	24
 
 struct run {
 	int status;		/* exit status, or 128 + signal */
@@ -23,6 +24,8 @@ extern int run_terminal;	/* standard error of what is started, unless -1 */
 
 /* Starts the command; standard input from the file "in" unless @in_fd >= 0, output likewise. */
 pid_t start(int in_fd, int out_fd, const char *const *args);
+/* The same for another program, without the fake device. */
+pid_t start_program(const char *path, int in_fd, int out_fd, const char *const *args);
 /* Waits for its end and fills `run`. */
 void finish(pid_t pid);
 /* The first OUT_MAX bytes of a file in the tree; "" when there is none. */

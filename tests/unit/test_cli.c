@@ -74,6 +74,8 @@ static const struct {
 	{ { "move", "--undo", "x", "0x1000" }, "\"0x1000\"" },
 	{ { "move", "--undo", "x", "--undo-file", "x" }, "the same file" },
 	{ { "where", "--door", "back", "0x1000" }, "--door back" },
+	{ { "zones", "--node", "!all" }, "--node !all" },
+	{ { "move", "--to", "0", "--from", "!all", "0x1000" }, "--from !all" },
 	{ { "zones", "extra" }, "\"extra\"" },
 	{ { "zones", "--kind", "anon,nonsense" }, "\"nonsense\"" },
 	{ { "zones", "--kind", "" }, "\"\"" },
@@ -651,6 +653,58 @@ static void finds_pages_without_help(void)
 		CHECK_INT(json_number("outcomes.already"), 1);
 }
 
+/* The command with its standard files as a shell line has them. */
+static void run_line(const char *redirections, const char *const *args)
+{
+	char script[256];
+	const char *argv[ARGS_MAX];
+	int nr = 0;
+
+	snprintf(script, sizeof(script), "LD_PRELOAD=$FAKE_DEVICE exec timeout 20 $MOVEPHYS \"$@\" %s",
+		 redirections);
+	argv[nr++] = "-c";
+	argv[nr++] = script;
+	argv[nr++] = "sh";
+	while (*args)
+		argv[nr++] = *args++;
+	argv[nr] = NULL;
+	finish(start_program("/bin/sh", -1, -1, argv));
+}
+
+#define LINE(redirections, ...)	run_line(redirections, ARGS(__VA_ARGS__))
+
+/* What cannot be written is a failure, whichever write it was; closed files are closed. */
+static void tells_of_bad_files(void)
+{
+	char list[1024];
+
+	tree_write("list", "0x1000001000\n0x1000002000\n");
+	snprintf(list, sizeof(list), "%s", tree_path("list"));
+	LINE(">/dev/full", "rank", list);
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "standard output: ");
+	LINE(">/dev/full", "zones");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "standard output: No space left on device");
+	LINE("<&-", "move", "--to", "0", "-");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "<stdin>: Bad file descriptor");
+	CHECK_STR(run.log, "");
+	LINE(">&-", "zones");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "standard output: Bad file descriptor");
+}
+
+/* Without a record nothing more is moved. */
+static void stops_without_a_record(void)
+{
+	RUN("move", "--to", "0", "--undo-file", "/dev/full", "0x1000000000+64M");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "--undo-file /dev/full: No space left on device");
+	CHECK_INT(count(run.err, "\n"), 1);
+	CHECK_INT(count(run.log, "move "), 1);
+}
+
 static void informs(void)
 {
 	RUN("info");
@@ -695,5 +749,7 @@ RUN_MAIN(
 	{ "zones", prints_zones },
 	{ "idle", explains_missing_idle_tracking },
 	{ "the revmap door", finds_pages_without_help },
+	{ "files that cannot be written, and closed ones", tells_of_bad_files },
+	{ "move --undo-file on a full disk", stops_without_a_record },
 	{ "info", informs },
 )

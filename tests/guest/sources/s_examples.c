@@ -193,7 +193,7 @@ static void run_page(const char *page)
 static const char *const pages[] = {
 	"movephys.1", "movephys-move.1", "movephys-where.1", "movephys-zones.1",
 	"movephys-pagemap.1", "movephys-sample.1", "movephys-idle.1", "movephys-damon.1",
-	"movephys-rank.1",
+	"movephys-rank.1", "movephys-info.1",
 };
 
 static void name_those_that_need(const char *need)
@@ -261,6 +261,11 @@ TEST(examples, damon, .limit_s = 120)
 TEST(examples, rank, .limit_s = 120)
 {
 	run_page("movephys-rank.1");
+}
+
+TEST(examples, info)
+{
+	run_page("movephys-info.1");
 }
 
 TEST(examples, sample, .limit_s = 120)

@@ -217,7 +217,7 @@ static void move_without_ptrace(struct child *me, void *arg)
 	MUST(prctl(PR_CAPBSET_DROP, CAP_SYS_PTRACE, 0, 0, 0));
 	o = shell("movephys move --door revmap --to %d --json%s", fast_node(), a->text);
 	CHECK(!o.status, "status %d: %s%s", o.status, o.err, o.out);
-	CHECK_EQ(json_number(o.out, "ESRCH"), 4);
+	CHECK(json_number(o.out, "ESRCH") == 4, "%s%s", o.err, o.out);
 	output_free(&o);
 	if (door_present()) {
 		o = shell("movephys move --to %d --json%s", fast_node(), a->text);
