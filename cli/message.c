@@ -89,8 +89,11 @@ int finish_output(int status)
 	/*
 	 * Nobody reads any more: that is the reader's decision, not a failure.  When it
 	 * was an earlier write that failed, its errno is lost, but such a pipe still tells.
+	 * And a signal that ends the work also ends a write that waits for the reader.
 	 */
-	if (err == EPIPE || (!err && poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP)))
+	if (err == EPIPE || status >= EXIT_SIGNAL)
+		return status;
+	if (!err && poll(&out, 1, 0) > 0 && out.revents & (POLLERR | POLLHUP))
 		return status;
 	complain("standard output: %s", err ? strerror(err) : "not all could be written");
 	return EXIT_USAGE;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -146,6 +147,37 @@ static void tells_what_was_seen_on_interrupt(void)
 	CHECK_STR(run.out, "0x1000+4096\n");
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* While it waits for a reader, too; that the output is cut off then is no failure. */
+static void is_interrupted_while_it_prints(void)
+{
+	FILE *file = fopen(tree_path("many"), "w");
+	char rest[4096];
+	int fds[2];
+	pid_t pid;
+
+	for (unsigned long i = 0; file && i < 20000; i++)
+		fprintf(file, "0x%lx\n", i * 8192);
+	if (file)
+		fclose(file);
+	CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+	pid = start(-1, fds[1], ARGS("rank", IN_TREE("many")));
+	close(fds[1]);
+	/* Full: what is there does not grow any more. */
+	for (int before = -1, now = 0; now == 0 || now != before;) {
+		before = now;
+		poll(NULL, 0, 300);
+		CHECK_INT(ioctl(fds[0], FIONREAD, &now), 0);
+	}
+	kill(pid, SIGINT);
+	poll(NULL, 0, 100);
+	while (read(fds[0], rest, sizeof(rest)) > 0)
+		;
+	finish(pid);
+	CHECK_INT(run.status, 130);
+	CHECK_STR(run.err, "");
+	close(fds[0]);
 }
 
 #ifndef __SANITIZE_ADDRESS__
@@ -407,6 +439,7 @@ RUN_MAIN(
 	{ "rank: bad lines", passes_bad_lines },
 	{ "rank: into a move", goes_on_to_a_move },
 	{ "rank: Ctrl-C", tells_what_was_seen_on_interrupt },
+	{ "rank: Ctrl-C while it prints", is_interrupted_while_it_prints },
 	{ "rank: memory whatever the input", keeps_to_its_memory },
 	{ "sample --perf-script", reads_perf_script },
 	{ "sample a process until it ends", samples_a_process },
