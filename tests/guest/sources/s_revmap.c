@@ -2,7 +2,7 @@
 /* The revmap door: it moves as the others do.  Where it differs: s_revmap_differs.c. */
 #include "h_revmap.h"
 
-TEST(revmap, anon, .doorless = true)
+TEST(revmap, anon, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(64, slow_node(), 1);
 	struct output o = revmap(&r, 64, fast_node(), "");
@@ -17,7 +17,7 @@ TEST(revmap, anon, .doorless = true)
 	output_free(&o);
 }
 
-TEST(revmap, huge_page_by_any_of_its_pages, .doorless = true)
+TEST(revmap, huge_page_by_any_of_its_pages, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_huge(1, slow_node(), 2);
 	struct output o = shell("movephys move --door revmap --to %d --json 0x%llx 0x%llx+64k",
@@ -31,7 +31,7 @@ TEST(revmap, huge_page_by_any_of_its_pages, .doorless = true)
 	output_free(&o);
 }
 
-TEST(revmap, shared_needs_all, .doorless = true)
+TEST(revmap, shared_needs_all, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(8, slow_node(), 3);
 	struct child c = spawn(revmap_share, &r);
@@ -52,7 +52,7 @@ TEST(revmap, shared_needs_all, .doorless = true)
 }
 
 /* And the one that is asked is heard. */
-TEST(revmap, cpuset_of_the_owner, .doorless = true)
+TEST(revmap, cpuset_of_the_owner, .limit_s = 180, .doorless = true)
 {
 	unsigned int tag = 9;
 	struct child c = spawn(revmap_hold, &tag);
@@ -73,7 +73,7 @@ TEST(revmap, cpuset_of_the_owner, .doorless = true)
 }
 
 /* As the other doors say it of what is no page of a user. */
-TEST(revmap, stale_addresses, .doorless = true)
+TEST(revmap, stale_addresses, .limit_s = 180, .doorless = true)
 {
 	/* Beyond all memory, and the frames of the kernel itself. */
 	struct output o = shell("movephys move --door revmap --to %d --json 0x7ffffffff000 "
@@ -86,7 +86,7 @@ TEST(revmap, stale_addresses, .doorless = true)
 	output_free(&o);
 }
 
-TEST(revmap, dry_run_moves_nothing, .doorless = true)
+TEST(revmap, dry_run_moves_nothing, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(4, slow_node(), 6);
 	struct output o = revmap(&r, 4, fast_node(), "--dry-run");
@@ -97,7 +97,7 @@ TEST(revmap, dry_run_moves_nothing, .doorless = true)
 }
 
 /* Opt-in: where there is no other door, it does not open by itself. */
-TEST(revmap, is_never_chosen, .doorless = true)
+TEST(revmap, is_never_chosen, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(1, slow_node(), 7);
 	struct output o;

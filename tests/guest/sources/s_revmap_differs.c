@@ -25,7 +25,7 @@
 /* ---- What it does not ask ---- */
 
 /* Difference: cache that nobody maps cannot be moved, whatever the flags. */
-TEST(revmap, differs_unmapped_cache, .doorless = true)
+TEST(revmap, differs_unmapped_cache, .limit_s = 180, .doorless = true)
 {
 	int fd = MUST(open("revmap-file", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 	struct region r = { .nr_pages = 4, .tag = 4 };
@@ -53,7 +53,7 @@ TEST(revmap, differs_unmapped_cache, .doorless = true)
 }
 
 /* Difference: move_pages(2) does not ask MPOL_BIND. */
-TEST(revmap, differs_memory_policy, .doorless = true)
+TEST(revmap, differs_memory_policy, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(4, slow_node(), 5);
 	struct output o;
@@ -75,7 +75,7 @@ TEST(revmap, differs_memory_policy, .doorless = true)
  * Difference: of those who share a page only one is asked for his cpuset.  That is
  * the one with the lowest number, here this process, which is not confined.
  */
-TEST(revmap, differs_cpuset, .doorless = true)
+TEST(revmap, differs_cpuset, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(4, slow_node(), 8);
 	struct child c = spawn(revmap_share, &r);
@@ -122,7 +122,7 @@ static bool under_writeback(uint64_t phys)
 }
 
 /* Difference: as if --sync was given. */
-TEST(revmap, differs_writeback, .doorless = true)
+TEST(revmap, differs_writeback, .limit_s = 180, .doorless = true)
 {
 	const char *device;
 	struct disk_file f = disk_file_on(&device);
@@ -227,7 +227,7 @@ static void move_without_ptrace(struct child *me, void *arg)
 }
 
 /* Difference: a process that may not be looked into has no pages for it. */
-TEST(revmap, differs_closed_process, .doorless = true)
+TEST(revmap, differs_closed_process, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(4, slow_node(), 11);
 	struct addresses a = { .r = &r };
@@ -245,7 +245,7 @@ TEST(revmap, differs_closed_process, .doorless = true)
 /* ---- Kinds ---- */
 
 /* Difference: hugetlb pages move where move_pages(2) moves them; here it does. */
-TEST(revmap, differs_hugetlb, .doorless = true)
+TEST(revmap, differs_hugetlb, .limit_s = 180, .doorless = true)
 {
 	struct hugetlb_pool from = hugetlb_pool(slow_node(), 1), to = hugetlb_pool(fast_node(), 1);
 	struct region r = region_hugetlb(1, slow_node(), 12, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -266,7 +266,7 @@ TEST(revmap, differs_hugetlb, .doorless = true)
  * Difference: pages on their way to an LRU list may answer ENOENT, as the kernel's flags do
  * not tell them from its own.  They are on that way until somebody fills the batch.
  */
-TEST(revmap, differs_fresh_cache, .doorless = true)
+TEST(revmap, differs_fresh_cache, .limit_s = 180, .doorless = true)
 {
 	int fd = (int)MUST(memfd_create("fresh", MFD_CLOEXEC));
 	struct region r = region_file(fd, 4, slow_node(), 13, MAP_SHARED);
@@ -293,7 +293,7 @@ TEST(revmap, differs_fresh_cache, .doorless = true)
 /* ---- What it says ---- */
 
 /* Difference: a dry run asks whether a page is shared, and not for cpusets. */
-TEST(revmap, differs_dry_run, .doorless = true)
+TEST(revmap, differs_dry_run, .limit_s = 180, .doorless = true)
 {
 	struct region r = region_anon(4, slow_node(), 14);
 	unsigned int tag = 15;
