@@ -262,6 +262,11 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 
 	mpp_items_begin(call);
 	call->drained_here = false;
+	/*
+	 * For the whole round: who takes memory offline holds the lock until it is empty.
+	 * To wait for that with folios isolated would be to wait for oneself.
+	 */
+	get_online_mems();
 	for (i = from; i < to && call->queued_bytes < MPP_BATCH_BYTES; i++) {
 		if (call->outcome[i] != MPP_PENDING || mpp_take_again(call, i))
 			continue;
@@ -275,6 +280,7 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 	mpp_migrate_queued(call);
 	mpp_settle(call, from, i);
 	mpp_items_account(call, remember || i < to || call->retry);
+	put_online_mems();
 	return i;
 }
 

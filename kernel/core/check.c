@@ -4,6 +4,7 @@
  *
  * Locks, outermost first, as in mm/rmap.c:
  *
+ *	memory hotplug lock, read		(mpp_round())
  *	folio lock
  *	  i_mmap_rwsem or anon_vma->rwsem, read	(rmap_walk())
  *	    then one after the other:

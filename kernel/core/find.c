@@ -35,7 +35,17 @@ static bool mpp_maybe_user(struct folio *folio)
 	       mpp_off_lru_user(folio);
 }
 
-static enum mpp_outcome mpp_find_online(unsigned long pfn, struct folio **foliop)
+/**
+ * mpp_find - find the folio that holds a page frame, and take a reference
+ * @pfn: any page frame number, also of memory that does not exist
+ * @foliop: receives the folio, only with MPP_PASSED
+ *
+ * Memory may go offline and its struct pages away at any time: the hotplug lock is
+ * held by the caller, and from then on the reference keeps the memory block from going.
+ *
+ * Return: MPP_PASSED with a reference that the caller drops, or an outcome.
+ */
+enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop)
 {
 	struct page *page = pfn_to_online_page(pfn);
 	struct folio *folio;
@@ -64,26 +74,6 @@ static enum mpp_outcome mpp_find_online(unsigned long pfn, struct folio **foliop
 	}
 	*foliop = folio;
 	return MPP_PASSED;
-}
-
-/**
- * mpp_find - find the folio that holds a page frame, and take a reference
- * @pfn: any page frame number, also of memory that does not exist
- * @foliop: receives the folio, only with MPP_PASSED
- *
- * Memory may go offline and its struct pages away at any time; the hotplug lock
- * is held until the reference keeps the memory block from going.
- *
- * Return: MPP_PASSED with a reference that the caller drops, or an outcome.
- */
-enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop)
-{
-	enum mpp_outcome outcome;
-
-	get_online_mems();
-	outcome = mpp_find_online(pfn, foliop);
-	put_online_mems();
-	return outcome;
 }
 
 /**

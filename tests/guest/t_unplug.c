@@ -12,7 +12,7 @@
 #define EJECT	"/sys/bus/acpi/devices/PNP0C80:00/eject"
 #define MEMORY	"/sys/devices/system/memory"
 
-#define NR_PAGES	256
+#define NR_PAGES	8192
 #define STEP		8	/* of the device's pages, every so many are named */
 #define PATIENCE_MS	120000
 
