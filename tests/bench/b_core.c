@@ -27,10 +27,10 @@ static void on_lru(unsigned long n)
 	plan_run(&plan);
 }
 
-TEST(anon, 1) { on_lru(1); }
-TEST(anon, 8) { on_lru(8); }
-TEST(anon, 64) { on_lru(64); }
-TEST(anon, 512) { on_lru(512); }
+TEST(anon, 1, .limit_s = 300) { on_lru(1); }
+TEST(anon, 8, .limit_s = 300) { on_lru(8); }
+TEST(anon, 64, .limit_s = 300) { on_lru(64); }
+TEST(anon, 512, .limit_s = 300) { on_lru(512); }
 TEST(anon, 4096, .limit_s = 600) { on_lru(4096); }
 
 TEST(anon, 65536, .limit_s = 1800)
@@ -137,9 +137,9 @@ static void fresh(unsigned long n)
 	}
 }
 
-TEST(fresh, 1) { fresh(1); }
-TEST(fresh, 64) { fresh(64); }
-TEST(fresh, 512) { fresh(512); }
+TEST(fresh, 1, .limit_s = 300) { fresh(1); }
+TEST(fresh, 64, .limit_s = 300) { fresh(64); }
+TEST(fresh, 512, .limit_s = 300) { fresh(512); }
 TEST(fresh, 4096, .limit_s = 600) { fresh(4096); }
 
 /* ---- Two targets ------------------------------------------------------ */
