@@ -144,10 +144,12 @@ TEST(revmap, differs_writeback, .limit_s = 180, .doorless = true)
 	if (door_present()) {
 		o = shell("movephys move --to %d --json 0x%llx", fast_node(),
 			  (unsigned long long)phys);
+		/* A machine that is starved takes longer for this than the disk. */
+		if (!under_writeback(phys))
+			SKIP("writeback ended too early to tell");
 		CHECK(json_number(o.out, "EAGAIN") == 1, "%s%s", o.err, o.out);
 		output_free(&o);
 	}
-	CHECK(under_writeback(phys), "writeback ended too early to tell");
 	o = shell("movephys move --door revmap --to %d --json 0x%llx", fast_node(),
 		  (unsigned long long)phys);
 	CHECK(json_number(o.out, "moved") == 1, "%s%s", o.err, o.out);
