@@ -302,7 +302,7 @@ static void spares_the_cpu(void)
 
 	add_pages();
 	src = open_idle((struct mpp_idle_options) {
-		.flags = MPP_IDLE_IDLE, .nr_rounds = 40, .cpu_percent = 10,
+		.flags = MPP_IDLE_IDLE, .nr_rounds = 200, .cpu_percent = 10,
 	});
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu_start);
@@ -314,8 +314,11 @@ static void spares_the_cpu(void)
 	wall = (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
 	cpu = (double)(cpu_end.tv_sec - cpu_start.tv_sec) +
 	      (double)(cpu_end.tv_nsec - cpu_start.tv_nsec) / 1e9;
-	/* What one piece or one millisecond is over the share is not slept off. */
-	if (cpu > wall * 0.2)
+	/*
+	 * What the last piece is over the share is not slept off, and on a virtual machine
+	 * it may be charged with what the host did meanwhile.
+	 */
+	if (cpu > wall * 0.2 + 0.02)
 		tap_fail(__FILE__, __LINE__, "%f s of CPU in %f s", cpu, wall);
 	tree_remove();
 }
