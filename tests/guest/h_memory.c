@@ -302,6 +302,8 @@ struct region region_huge(size_t nr_huge, int node, unsigned int tag)
 	if (madvise(r.va, len, MADV_HUGEPAGE) < 0)
 		SKIP("this kernel has no transparent huge pages (MADV_HUGEPAGE: %s)",
 		     strerror(errno));
+	/* Where a test takes a part away, nobody is to make it whole again meanwhile. */
+	write_restored("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0", NULL);
 	bind_range(r.va, len, node);
 	region_fill(&r);
 	bind_range(r.va, len, -1);
