@@ -173,7 +173,7 @@ static bool mpp_take_again(struct mpp_call *call, unsigned int i)
 	u64 frame = call->pages[i] >> PAGE_SHIFT;
 	const struct mpp_item *last = call->last;
 
-	if (!last || frame - last->pfn >> last->order || call->nodes[i] != last->nid)
+	if (!last || (frame - last->pfn) >> last->order || call->nodes[i] != last->nid)
 		return false;
 	if (call->blind || mpp_left_before(call, frame))
 		return false;

@@ -44,6 +44,12 @@ build_door() {
 		rm -rf "$tmp"
 		die "$EXIT_MISSING" "the module does not build for Linux $k_release"
 	fi
+	# Not by -Werror, which the probes of kernel/compat would take for an answer.
+	if grep -qE '\.[ch]:[0-9]+:[0-9]+: warning:' "$tmp/log"; then
+		cat "$tmp/log" >&2
+		rm -rf "$tmp"
+		die "$EXIT_MISSING" "the module does not build for Linux $k_release without warnings"
+	fi
 	mkdir "$tmp/entry"
 	mv "$tmp/out/move_phys_pages.ko" "$tmp/entry/"
 	finish_entry "$tmp/entry" "$dir"
