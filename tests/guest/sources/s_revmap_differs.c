@@ -188,6 +188,8 @@ TEST(revmap, differs_reclaim, .limit_s = 180, .doorless = true)
 	write_restored("/proc/sys/vm/min_free_kbytes", "2048", NULL);
 	fill_reclaimable(slow_node());
 	r = region_anon(node_free_pages(slow_node()) + 1000, fast_node(), 10);
+	if (node_free_pages(slow_node()) >= r.nr_pages)
+		SKIP("kswapd made room on its own before anything was moved");
 	if (door_present()) {
 		o = shell(line, (int)getpid(), (unsigned long)r.va, r.nr_pages * page_size(), "",
 			  slow_node());
