@@ -187,7 +187,7 @@ TEST(revmap, differs_reclaim, .limit_s = 180, .doorless = true)
 
 	write_restored("/proc/sys/vm/min_free_kbytes", "2048", NULL);
 	fill_reclaimable(slow_node());
-	r = region_anon(node_free_pages(slow_node()) + 1000, fast_node(), 10);
+	r = region_anon(node_free_pages(slow_node()) + 8000, fast_node(), 10);
 	if (node_free_pages(slow_node()) >= r.nr_pages)
 		SKIP("kswapd made room on its own before anything was moved");
 	if (door_present()) {

@@ -218,7 +218,8 @@ TEST(shell, full_target, .limit_s = 180)
 	need_door();
 	write_restored("/proc/sys/vm/min_free_kbytes", "2048", NULL);
 	fill_node(slow_node(), left);
-	r = region_anon(node_free_pages(slow_node()) + 1000, fast_node(), 9);
+	/* More than the kernel makes room for meanwhile. */
+	r = region_anon(node_free_pages(slow_node()) + 8000, fast_node(), 9);
 	o = shell("movephys pagemap --pid %d --range 0x%lx+%zu | movephys move --to %d --json -",
 		  (int)getpid(), (unsigned long)r.va, r.nr_pages * page_size(), slow_node());
 	CHECK(o.status == 1, "status %d: %s%s", o.status, o.err, o.out);
