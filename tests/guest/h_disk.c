@@ -7,6 +7,7 @@
 #include <sys/swap.h>
 #include <sys/sysmacros.h>
 
+#include <linux/kernel-page-flags.h>
 #include <linux/loop.h>
 
 #include "h_disk.h"
@@ -126,6 +127,64 @@ void slow_disk_join(void)
 
 	snprintf(path, sizeof(path), "%s/cgroup.procs", slow_group);
 	write_text(path, "0");
+}
+
+/* What the writer and the test know of the page. */
+enum { SLOW_PHYS, SLOW_NEW_PHYS, SLOW_NODE_KNOWN, SLOW_NODE };
+
+/* The file is written to first in the slow group, which makes its writeback the group's. */
+static void slow_writer(struct child *me, void *path)
+{
+	struct region r;
+	int fd;
+
+	slow_disk_join();
+	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	r = region_file(fd, 1, slow_node(), 1, MAP_SHARED);
+	me->shared[SLOW_PHYS] = region_phys(&r, 0);
+	child_sync(me);
+	MUST(fsync(fd));
+	child_sync(me);
+	if (me->shared[SLOW_NEW_PHYS])
+		CHECK_EQ(region_phys(&r, 0), me->shared[SLOW_NEW_PHYS]);
+	if (me->shared[SLOW_NODE_KNOWN])
+		region_expect_node(&r, (int)me->shared[SLOW_NODE]);
+	region_verify(&r);
+}
+
+bool under_writeback(uint64_t phys)
+{
+	return kpageflags(phys) >> KPF_WRITEBACK & 1;
+}
+
+uint64_t slow_writeback(struct child *writer)
+{
+	const char *device;
+	struct disk_file f = disk_file_on(&device);
+	char path[160];
+	uint64_t phys;
+
+	snprintf(path, sizeof(path), "%s.slow", f.path);
+	slow_disk(device, "wbps", 2048);
+	*writer = spawn(slow_writer, path);
+	wait_for(writer);
+	phys = writer->shared[SLOW_PHYS];
+	go_on(writer);
+	for (int i = 0; i < 200 && !under_writeback(phys); i++)
+		nap_ms(5);
+	if (!under_writeback(phys))
+		SKIP("the disk could not be made slow enough");
+	return phys;
+}
+
+void slow_writeback_end(struct child *writer, int node, uint64_t phys)
+{
+	writer->shared[SLOW_NEW_PHYS] = phys;
+	writer->shared[SLOW_NODE_KNOWN] = node >= 0;
+	writer->shared[SLOW_NODE] = (uint64_t)node;
+	wait_for(writer);
+	go_on(writer);
+	child_end(writer);
 }
 
 /* The header of a swap area, version 1. */

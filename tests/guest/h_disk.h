@@ -6,6 +6,8 @@
 #ifndef MPP_TESTS_H_DISK_H
 #define MPP_TESTS_H_DISK_H
 
+#include "harness.h"
+
 struct disk_file {
 	int fd;
 	char path[128];
@@ -22,6 +24,16 @@ struct disk_file disk_file_on(const char **device);
  */
 void slow_disk(const char *device, const char *what, unsigned int bytes_per_s);
 void slow_disk_join(void);
+
+/*
+ * The physical address of a page of a file, on the slow node, that is under writeback
+ * to such a disk; skips where that cannot be had.  The end waits for the writer, who
+ * finds his data in the page: on this node and at this address, where they are known
+ * (-1, 0: they are not).
+ */
+uint64_t slow_writeback(struct child *writer);
+void slow_writeback_end(struct child *writer, int node, uint64_t phys);
+bool under_writeback(uint64_t phys);
 
 /* Swap on such a disk; the runner switches it off after the test. */
 void swap_on_disk(void);

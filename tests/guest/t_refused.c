@@ -415,62 +415,23 @@ TEST(kinds, secretmem)
 
 /* ---- Writeback -------------------------------------------------------- */
 
-/* The file is written to first in the slow group, which makes its writeback the group's. */
-static void slow_writer(struct child *me, void *path)
-{
-	struct region r;
-	int fd;
-
-	slow_disk_join();
-	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	r = region_file(fd, 1, slow_node(), 1, MAP_SHARED);
-	me->shared[0] = (uintptr_t)r.va;
-	me->shared[1] = region_phys(&r, 0);
-	child_sync(me);
-	MUST(fsync(fd));
-	child_sync(me);
-	CHECK_EQ(region_phys(&r, 0), me->shared[2]);
-	region_expect_node(&r, fast_node());
-	region_verify(&r);
-}
-
-static bool under_writeback(uint64_t phys)
-{
-	return kpageflags(phys) >> KPF_WRITEBACK & 1;
-}
-
 /*
  * A page under writeback to a disk that takes its time: without MPP_MF_SYNC the
  * call does not wait for it, with it it does.
  */
 TEST(kinds, writeback)
 {
-	const char *device;
-	struct disk_file f = disk_file_on(&device);
 	uint64_t phys, new_phys;
-	char path[160];
 	long long start;
 	struct child c;
 
-	snprintf(path, sizeof(path), "%s.slow", f.path);
-	slow_disk(device, "wbps", 2048);
-	c = spawn(slow_writer, path);
-	wait_for(&c);
-	phys = c.shared[1];
-	go_on(&c);
-	for (int i = 0; i < 200 && !under_writeback(phys); i++)
-		nap_ms(5);
-	if (!under_writeback(phys))
-		SKIP("the disk could not be made slow enough");
+	phys = slow_writeback(&c);
 	start = now_ms();
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL, NULL), -EAGAIN);
 	CHECK_LE(now_ms() - start, 500);
 	CHECK(under_writeback(phys), "writeback ended too early to tell");
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL | MPP_MF_SYNC, &new_phys), fast_node());
-	c.shared[2] = new_phys;
-	wait_for(&c);
-	go_on(&c);
-	child_end(&c);
+	slow_writeback_end(&c, fast_node(), new_phys);
 }
 
 /* ---- Locked ----------------------------------------------------------- */

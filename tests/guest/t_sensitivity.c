@@ -537,48 +537,18 @@ TEST(sensitivity, empty_pool_leaves_huge_pages)
 	region_verify(&r);
 }
 
-static void slow_writer(struct child *me, void *path)
-{
-	struct region r;
-	int fd;
-
-	slow_disk_join();
-	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	r = region_file(fd, 1, slow_node(), 1, MAP_SHARED);
-	me->shared[0] = region_phys(&r, 0);
-	child_sync(me);
-	MUST(fsync(fd));
-	child_sync(me);
-	region_verify(&r);
-}
-
 /* Writeback is seen before the page is taken off the LRU, not when migration fails. */
 TEST(sensitivity, writeback_seen_first)
 {
-	const char *device;
-	struct disk_file f = disk_file_on(&device);
 	long long failed;
-	char path[160];
 	struct child c;
-	uint64_t phys;
+	uint64_t phys = slow_writeback(&c);
 
-	snprintf(path, sizeof(path), "%s.slow", f.path);
-	slow_disk(device, "wbps", 2048);
-	c = spawn(slow_writer, path);
-	wait_for(&c);
-	phys = c.shared[0];
-	go_on(&c);
-	for (int i = 0; i < 200 && !page_has(phys, KPF_WRITEBACK); i++)
-		nap_ms(5);
-	if (!page_has(phys, KPF_WRITEBACK))
-		SKIP("the disk could not be made slow enough");
 	failed = vmstat("pgmigrate_fail");
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL, NULL), -EAGAIN);
-	CHECK(page_has(phys, KPF_WRITEBACK), "writeback ended too early to tell");
+	CHECK(under_writeback(phys), "writeback ended too early to tell");
 	CHECK_EQ(vmstat("pgmigrate_fail"), failed);
-	wait_for(&c);
-	go_on(&c);
-	child_end(&c);
+	slow_writeback_end(&c, -1, 0);
 }
 
 /* ---- What a call costs others ----------------------------------------- */

@@ -3,14 +3,21 @@
 
 #include "h_revmap.h"
 
-struct output revmap(const struct region *r, size_t nr, int node, const char *options)
+void region_list(const struct region *r, size_t nr, char *text, size_t room)
 {
-	char list[4096] = "";
 	size_t len = 0;
 
+	text[0] = '\0';
 	for (size_t i = 0; i < nr; i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, " 0x%llx",
+		len += (size_t)snprintf(text + len, room - len, " 0x%llx",
 					(unsigned long long)region_phys(r, i));
+}
+
+struct output revmap(const struct region *r, size_t nr, int node, const char *options)
+{
+	char list[4096];
+
+	region_list(r, nr, list, sizeof(list));
 	return shell("movephys move --door revmap --to %d --json %s%s", node, options, list);
 }
 

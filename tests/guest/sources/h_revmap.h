@@ -5,6 +5,8 @@
 
 #include "h_command.h"
 
+/* The addresses of the first @nr pages of a region, a blank before each, as words of a command. */
+void region_list(const struct region *r, size_t nr, char *text, size_t room);
 /* Moves the first @nr pages of a region through that door; @options for the command. */
 struct output revmap(const struct region *r, size_t nr, int node, const char *options);
 /* For spawn(): maps the region (the argument) as well. */

@@ -29,15 +29,12 @@ TEST(revmap, differs_unmapped_cache, .limit_s = 180, .doorless = true)
 {
 	int fd = MUST(open("revmap-file", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
 	struct region r = { .nr_pages = 4, .tag = 4 };
-	char addresses[256] = "";
-	size_t len = 0;
+	char addresses[256];
 	struct output o;
 
 	MUST(ftruncate(fd, 4 * (off_t)page_size()));
 	r = region_file(fd, 4, slow_node(), 4, MAP_SHARED);
-	for (size_t i = 0; i < 4; i++)
-		len += (size_t)snprintf(addresses + len, sizeof(addresses) - len, " 0x%llx",
-					(unsigned long long)region_phys(&r, i));
+	region_list(&r, 4, addresses, sizeof(addresses));
 	MUST(munmap(r.va, 4 * page_size()));
 	lru_settle();	/* pages on their way to a list look like the kernel's own */
 	o = shell("movephys move --door revmap --unmapped --to %d --json%s", fast_node(),
@@ -100,47 +97,13 @@ TEST(revmap, differs_cpuset, .limit_s = 180, .doorless = true)
 
 /* ---- Waiting and reclaim ---- */
 
-/* A page of a file on a disk that is slow for the one who writes it. */
-static void slow_writer(struct child *me, void *path)
-{
-	struct region r;
-	int fd;
-
-	slow_disk_join();
-	fd = (int)MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-	r = region_file(fd, 1, slow_node(), 1, MAP_SHARED);
-	me->shared[0] = region_phys(&r, 0);
-	child_sync(me);
-	MUST(fsync(fd));
-	child_sync(me);
-	region_arrived(&r, fast_node());
-}
-
-static bool under_writeback(uint64_t phys)
-{
-	return kpageflags(phys) >> KPF_WRITEBACK & 1;
-}
-
 /* Difference: as if --sync was given. */
 TEST(revmap, differs_writeback, .limit_s = 180, .doorless = true)
 {
-	const char *device;
-	struct disk_file f = disk_file_on(&device);
 	struct output o;
-	uint64_t phys;
-	char path[160];
 	struct child c;
+	uint64_t phys = slow_writeback(&c);
 
-	snprintf(path, sizeof(path), "%s.slow", f.path);
-	slow_disk(device, "wbps", 2048);
-	c = spawn(slow_writer, path);
-	wait_for(&c);
-	phys = c.shared[0];
-	go_on(&c);
-	for (int i = 0; i < 200 && !under_writeback(phys); i++)
-		nap_ms(5);
-	if (!under_writeback(phys))
-		SKIP("the disk could not be made slow enough");
 	if (door_present()) {
 		o = shell("movephys move --to %d --json 0x%llx", fast_node(),
 			  (unsigned long long)phys);
@@ -154,9 +117,7 @@ TEST(revmap, differs_writeback, .limit_s = 180, .doorless = true)
 		  (unsigned long long)phys);
 	CHECK(json_number(o.out, "moved") == 1, "%s%s", o.err, o.out);
 	output_free(&o);
-	wait_for(&c);
-	go_on(&c);
-	child_end(&c);
+	slow_writeback_end(&c, fast_node(), 0);
 }
 
 /* Memory of the node that nobody needs any more, but that is not free either. */
@@ -236,11 +197,8 @@ TEST(revmap, differs_closed_process, .limit_s = 180, .doorless = true)
 	struct region r = region_anon(4, slow_node(), 11);
 	struct addresses a = { .r = &r };
 	struct child c;
-	size_t len = 0;
 
-	for (size_t i = 0; i < 4; i++)
-		len += (size_t)snprintf(a.text + len, sizeof(a.text) - len, " 0x%llx",
-					(unsigned long long)region_phys(&r, i));
+	region_list(&r, 4, a.text, sizeof(a.text));
 	c = spawn(move_without_ptrace, &a);
 	child_end(&c);
 	region_arrived(&r, door_present() ? fast_node() : slow_node());
@@ -274,14 +232,11 @@ TEST(revmap, differs_fresh_cache, .limit_s = 180, .doorless = true)
 {
 	int fd = (int)MUST(memfd_create("fresh", MFD_CLOEXEC));
 	struct region r = region_file(fd, 4, slow_node(), 13, MAP_SHARED);
-	char addresses[256] = "";
+	char addresses[256];
 	long long fresh, settled;
 	struct output o;
-	size_t len = 0;
 
-	for (size_t i = 0; i < 4; i++)
-		len += (size_t)snprintf(addresses + len, sizeof(addresses) - len, " 0x%llx",
-					(unsigned long long)region_phys(&r, i));
+	region_list(&r, 4, addresses, sizeof(addresses));
 	MUST(munmap(r.va, 4 * page_size()));
 	o = shell("movephys move --door revmap --to %d --json%s", fast_node(), addresses);
 	fresh = json_number(o.out, "ENOENT");
