@@ -9,9 +9,14 @@
  */
 #include "mpp.h"
 
-static unsigned int mpp_hash_slot(const struct mpp_call *call, unsigned long pfn)
+/* The slot that holds the index of @pfn's item, or the free one where it belongs. */
+static __always_inline u16 *mpp_item_slot(const struct mpp_call *call, unsigned long pfn)
 {
-	return hash_long(pfn, call->hash_bits);
+	unsigned int slot = hash_long(pfn, call->hash_bits);
+
+	while (call->hash[slot] != MPP_NO_ITEM && call->items[call->hash[slot]].pfn != pfn)
+		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
+	return &call->hash[slot];
 }
 
 /**
@@ -23,16 +28,9 @@ static unsigned int mpp_hash_slot(const struct mpp_call *call, unsigned long pfn
  */
 struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn)
 {
-	unsigned int slot = mpp_hash_slot(call, pfn);
+	u16 index = *mpp_item_slot(call, pfn);
 
-	while (call->hash[slot] != MPP_NO_ITEM) {
-		struct mpp_item *item = &call->items[call->hash[slot]];
-
-		if (item->pfn == pfn)
-			return item;
-		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
-	}
-	return NULL;
+	return index == MPP_NO_ITEM ? NULL : &call->items[index];
 }
 
 /**
@@ -47,17 +45,13 @@ struct mpp_item *mpp_item_find(struct mpp_call *call, unsigned long pfn)
  */
 struct mpp_item *mpp_item_get(struct mpp_call *call, unsigned long pfn)
 {
-	unsigned int slot = mpp_hash_slot(call, pfn);
+	u16 *slot = mpp_item_slot(call, pfn);
 	struct mpp_item *item;
 
-	while (call->hash[slot] != MPP_NO_ITEM) {
-		item = &call->items[call->hash[slot]];
-		if (item->pfn == pfn)
-			return item;
-		slot = (slot + 1) & (BIT(call->hash_bits) - 1);
-	}
-	item = &call->items[call->nr_items];
-	call->hash[slot] = call->nr_items++;
+	if (*slot != MPP_NO_ITEM)
+		return &call->items[*slot];
+	*slot = call->nr_items++;
+	item = &call->items[*slot];
 	*item = (struct mpp_item) {
 		.pfn = pfn,
 		.nid = NUMA_NO_NODE,
