@@ -48,6 +48,7 @@ static struct anon_vma *mpp_anon_ask(struct mpp_call *call, struct folio *folio,
 
 	if (!anon_vma)
 		return NULL;
+	call->alike.mapping = NULL;
 	anon_rmap_tree_foreach(avc, anon_vma, 0, ULONG_MAX) {
 		struct vm_area_struct *vma = avc->vma;
 

@@ -162,37 +162,41 @@ static pgoff_t mpp_pgoff(const struct vm_area_struct *vma, unsigned long addr)
 }
 
 /*
- * Shared memory keeps its policy with the file, by offset, and tells it through a
- * hook: the same to every VMA of the file.  Only where the VMA has a policy too,
- * which some hooks prefer, must it be asked itself.
+ * VMAs of a file that differ in nothing that is asked of them, as those of the many
+ * who map a library or share memory, give the same answer at the same offset: also
+ * shared memory, which keeps its policy with the file.  Only a VMA with a policy of
+ * its own must be asked itself; some files prefer that to theirs.
  */
-static bool mpp_hook_asked(const struct mpp_hook *hook, const struct vm_area_struct *vma,
-			   unsigned long addr)
+static bool mpp_alike(const struct mpp_alike *last, const struct vm_area_struct *vma,
+		      unsigned long addr)
 {
-	return hook->mapping && vma->vm_file && vma->vm_file->f_mapping == hook->mapping &&
-	       vma->vm_ops == hook->vm_ops && mpp_pgoff(vma, addr) == hook->pgoff &&
-	       !READ_ONCE(vma->vm_policy);
+	return last->mapping && vma->vm_file && vma->vm_file->f_mapping == last->mapping &&
+	       vma->vm_ops == last->vm_ops && vma->vm_flags == last->vm_flags &&
+	       mpp_pgoff(vma, addr) == last->pgoff && !READ_ONCE(vma->vm_policy);
 }
 
-static void mpp_hook_remember(struct mpp_hook *hook, const struct vm_area_struct *vma,
-			      unsigned long addr, enum mpp_outcome outcome)
+static void mpp_remember_alike(struct mpp_alike *last, const struct vm_area_struct *vma,
+			       unsigned long addr, enum mpp_outcome outcome)
 {
-	if (!vma->vm_file || READ_ONCE(vma->vm_policy))
+	if (!vma->vm_file)
 		return;
-	hook->mapping = vma->vm_file->f_mapping;
-	hook->vm_ops = vma->vm_ops;
-	hook->pgoff = mpp_pgoff(vma, addr);
-	hook->outcome = outcome;
+	last->mapping = vma->vm_file->f_mapping;
+	last->vm_ops = vma->vm_ops;
+	last->vm_flags = vma->vm_flags;
+	last->pgoff = mpp_pgoff(vma, addr);
+	last->outcome = outcome;
 }
 
 /*
- * What the VMA's own policy says.  MPP_PENDING: it has none.
+ * What the VMA's policy says, its own or its file's.  MPP_PENDING: there is none.
+ * @own tells which; only the file's may be remembered, and a moment after the lock is
+ * dropped it could not be told any more.
  *
  * No policy and no hook to ask is seen without the lock; a policy that is set
  * just now is missed, as it is by move_pages(2).
  */
-static enum mpp_outcome mpp_vma_policy(struct mpp_call *call, struct vm_area_struct *vma,
-				       unsigned long addr, int nid)
+static enum mpp_outcome mpp_vma_policy(struct vm_area_struct *vma, unsigned long addr, int nid,
+				       bool *own)
 {
 	enum mpp_outcome outcome = MPP_PENDING;
 	struct mempolicy *pol;
@@ -200,16 +204,34 @@ static enum mpp_outcome mpp_vma_policy(struct mpp_call *call, struct vm_area_str
 
 	if (!READ_ONCE(vma->vm_policy) && !(vma->vm_ops && vma->vm_ops->get_policy))
 		return MPP_PENDING;
-	if (mpp_hook_asked(&call->hook, vma, addr))
-		return call->hook.outcome;
 	if (!mmap_read_trylock(vma->vm_mm))
 		return MPP_CONTENDED;
 	pol = __get_vma_policy(vma, addr, &ilx);
 	if (pol)
 		outcome = mpp_policy_allows(pol, nid) ? MPP_PASSED : MPP_POLICY_VMA;
 	mpol_cond_put(pol);
+	*own = vma->vm_policy;
 	mmap_read_unlock(vma->vm_mm);
-	mpp_hook_remember(&call->hook, vma, addr, outcome);
+	return outcome;
+}
+
+/* What the VMA itself says, whoever's it is.  MPP_PENDING: the task's policy decides. */
+static enum mpp_outcome mpp_ask_vma(struct mpp_call *call, struct vm_area_struct *vma,
+				    unsigned long addr, int nid)
+{
+	enum mpp_outcome outcome;
+	bool own = false;
+
+	if (mpp_alike(&call->alike, vma, addr))
+		return call->alike.outcome;
+	if (!vma_migratable(vma))
+		outcome = MPP_VMA;
+	else if (call->args.flags & MPP_MF_IGNORE_MEMPOLICY)
+		outcome = MPP_PASSED;
+	else
+		outcome = mpp_vma_policy(vma, addr, nid, &own);
+	if (!own && outcome != MPP_CONTENDED)
+		mpp_remember_alike(&call->alike, vma, addr, outcome);
 	return outcome;
 }
 
@@ -226,17 +248,14 @@ static enum mpp_outcome mpp_vma_policy(struct mpp_call *call, struct vm_area_str
 enum mpp_outcome mpp_vma_allows(struct mpp_call *call, struct folio *folio,
 				struct vm_area_struct *vma, unsigned long addr, int nid)
 {
+	enum mpp_outcome outcome = mpp_ask_vma(call, vma, addr, nid);
 	const struct mpp_limit *limit;
-	enum mpp_outcome outcome;
 
-	if (!vma_migratable(vma))
-		return MPP_VMA;
+	if (outcome == MPP_VMA)
+		return outcome;
 	limit = mpp_limit_of(call, vma->vm_mm, nid);
 	if (limit->process != MPP_PASSED)
 		return limit->process;
-	if (call->args.flags & MPP_MF_IGNORE_MEMPOLICY)
-		return MPP_PASSED;
-	outcome = mpp_vma_policy(call, vma, addr, nid);
 	if (outcome != MPP_PENDING)
 		return outcome;
 	return folio_test_anon(folio) ? limit->task_policy : MPP_PASSED;
@@ -260,6 +279,9 @@ static bool mpp_check_one(struct folio *folio, struct vm_area_struct *vma, unsig
 	enum mpp_outcome outcome;
 
 	walk->nr_vmas++;
+	/* Its walk drops one lock and takes the next: what was behind a VMA may be gone. */
+	if (folio_test_ksm(folio))
+		walk->call->alike.mapping = NULL;
 	outcome = mpp_vma_allows(walk->call, folio, vma, addr, walk->nid);
 
 	/* Only what would decide the outcome is worth the look into the page tables. */
@@ -297,7 +319,7 @@ static noinline enum mpp_outcome mpp_walk_mappings(struct mpp_call *call, struct
 		.anon_lock = folio_lock_anon_vma_read,
 	};
 
-	call->hook.mapping = NULL;
+	call->alike.mapping = NULL;
 	rmap_walk(folio, &rwc);
 	if (rwc.contended)
 		return MPP_CONTENDED;

@@ -117,10 +117,11 @@ struct mpp_limit {
 #define MPP_LIMITS	16
 #define MPP_LIMITS_MAX	4096
 
-/* What the policy of a file said about the folio whose mappings are being walked. */
-struct mpp_hook {
-	const struct address_space *mapping;
+/* The VMA of a file that was asked last in the walk that is running, and its answer. */
+struct mpp_alike {
+	const struct address_space *mapping;	/* NULL: none was */
 	const struct vm_operations_struct *vm_ops;
+	unsigned long vm_flags;
 	pgoff_t pgoff;		/* a VMA may map but the end of a large folio */
 	u8 outcome;
 };
@@ -200,7 +201,7 @@ struct mpp_call {
 	unsigned int nr_limits;
 	bool limits_crowded;	/* one has had to make room for another */
 	struct mpp_limit first_limits[MPP_LIMITS];
-	struct mpp_hook hook;
+	struct mpp_alike alike;
 	struct mpp_anon anons[MPP_ANONS];
 
 	struct mpp_records record;

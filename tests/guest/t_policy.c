@@ -7,6 +7,7 @@
  * the reason is gone.
  */
 #include "harness.h"
+#include "h_disk.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -166,6 +167,28 @@ TEST(policy, cpuset_of_sharer)
 	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
 	go_on(&c);
 	child_end(&c);
+}
+
+static void child_looks(struct child *me, void *arg)
+{
+	region_verify(arg);
+	child_sync(me);
+}
+
+/* Processes that map a file alike still have a cpuset each. */
+TEST(policy, cpuset_of_one_who_maps_a_file)
+{
+	const char *dir = cgroup_new("file", slow_node());
+	struct region r = region_file(disk_file_new().fd, 1, slow_node(), 1, MAP_SHARED);
+	struct child c = spawn(child_looks, &r);
+
+	wait_for(&c);
+	cgroup_join(dir, c.pid);
+	lru_settle();
+	expect_refusal(&r, fast_node(), MPOL_MF_MOVE_ALL, -EXDEV, "cpuset_of_process");
+	go_on(&c);
+	child_end(&c);
+	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
 }
 
 /* The override is for memory policies only. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A batch asks together what many of its pages have in common: a process once, an
- * anon_vma once, the policy of a file once for all who map a page of it.  None of
+ * anon_vma once, what VMAs of a file say once for all that are alike.  None of
  * that may let a page go that somebody would hold back, nor hold back another.
  */
 #include "harness.h"
 
 #include <sys/syscall.h>
 
+#include "h_disk.h"
 #include "h_hugetlb.h"
 
 #define NR_PAGES 16
@@ -125,6 +126,53 @@ TEST(together, file_policy_by_offset)
 TEST(together, file_policy_of_private_copies)
 {
 	expect_half_bound(MAP_PRIVATE);
+}
+
+/* Mapped three times, and the policy is that of the second mapping alone. */
+TEST(together, policy_of_one_mapping_of_a_file)
+{
+	struct disk_file f = disk_file_new();
+	struct region r = region_file(f.fd, NR_PAGES, slow_node(), 1, MAP_SHARED);
+	size_t len = NR_PAGES * page_size();
+	struct region bound = r, third = r;
+
+	bound.va = must_mmap(len, PROT_READ | PROT_WRITE, MAP_SHARED, f.fd, 0);
+	third.va = must_mmap(len, PROT_READ | PROT_WRITE, MAP_SHARED, f.fd, 0);
+	region_verify(&bound);
+	region_verify(&third);
+	bind_range(bound.va, len, slow_node());
+	lru_settle();
+	region_refused(&r, fast_node(), MPOL_MF_MOVE, -EPERM);
+	region_unmap(&bound);
+	region_move(&r, fast_node(), MPOL_MF_MOVE);
+}
+
+/* Bound, and asked first, but nobody has touched it: the page is none of its business. */
+TEST(together, policy_of_a_mapping_without_pages)
+{
+	struct disk_file f = disk_file_new();
+	size_t len = NR_PAGES * page_size();
+	struct region r;
+
+	MUST(ftruncate(f.fd, len));
+	bind_range(must_mmap(len, PROT_READ | PROT_WRITE, MAP_SHARED, f.fd, 0), len, slow_node());
+	r = region_file(f.fd, NR_PAGES, slow_node(), 1, MAP_SHARED);
+	lru_settle();
+	region_move(&r, fast_node(), MPOL_MF_MOVE);
+}
+
+/* Two processes map copies of a file's pages alike; the policy of one refuses. */
+TEST(together, process_with_copies_of_a_file_refuses)
+{
+	struct region r = region_file(disk_file_new().fd, 1, slow_node(), 1, MAP_PRIVATE);
+	struct child c = spawn(bound_sharer, &r);
+
+	wait_for(&c);
+	lru_settle();
+	region_refused(&r, fast_node(), MPOL_MF_MOVE_ALL, -EPERM);
+	go_on(&c);
+	child_end(&c);
+	region_move(&r, fast_node(), MPOL_MF_MOVE_ALL);
 }
 
 /*
