@@ -475,11 +475,10 @@ struct mpp_call *mpp_call_alloc(const struct mpp_args *args)
 
 /**
  * mpp_call_free - end a call
- * @call: from mpp_call_alloc(), with nothing isolated
+ * @call: from mpp_call_alloc(), with nothing isolated, each round accounted
  */
 void mpp_call_free(struct mpp_call *call)
 {
-	xa_destroy(&call->fragments);
 	mpp_record_end(call);
 	mpp_free_limits(call);
 	kvfree(call);

@@ -32,11 +32,16 @@
  */
 enum mpp_outcome mpp_queue(struct mpp_call *call, struct mpp_item *item, struct folio *folio)
 {
+	bool first = list_empty(&call->queued);
+
 	if (!isolate_folio_to_list(folio, &call->queued))
 		return MPP_NOT_ISOLATED;
+	if (first)
+		call->nid = item->nid;
+	else if (item->nid != call->nid)
+		call->several_targets = true;
 	item->folio = folio;
 	item->from = folio_nid(folio);
-	node_set(item->nid, call->targets);
 	call->queued_bytes += folio_size(folio);
 	return MPP_QUEUED;
 }
@@ -299,6 +304,29 @@ static void mpp_migrate_list(struct mpp_call *call, struct list_head *list)
 		putback_movable_pages(list);
 }
 
+static noinline void mpp_migrate_target_by_target(struct mpp_call *call)
+{
+	nodemask_t targets = NODE_MASK_NONE;
+	unsigned int i;
+	int nid;
+
+	for (i = 0; i < call->nr_items; i++)
+		if (call->items[i].outcome == MPP_QUEUED)
+			node_set(call->items[i].nid, targets);
+	for_each_node_mask(nid, targets) {
+		LIST_HEAD(list);
+
+		for (i = 0; i < call->nr_items; i++) {
+			struct mpp_item *item = &call->items[i];
+
+			if (item->outcome == MPP_QUEUED && item->nid == nid)
+				list_move_tail(&item->folio->lru, &list);
+		}
+		call->nid = nid;
+		mpp_migrate_list(call, &list);
+	}
+}
+
 /**
  * mpp_migrate_queued - migrate what is queued, target by target
  * @call: the call
@@ -309,28 +337,13 @@ static void mpp_migrate_list(struct mpp_call *call, struct list_head *list)
  */
 void mpp_migrate_queued(struct mpp_call *call)
 {
-	unsigned int i;
-	int nid;
-
-	if (nodes_empty(call->targets))
+	if (list_empty(&call->queued))
 		return;
-	for_each_node_mask(nid, call->targets) {
-		LIST_HEAD(list);
-
-		call->nid = nid;
-		if (nodes_weight(call->targets) == 1) {
-			mpp_migrate_list(call, &call->queued);
-			break;
-		}
-		for (i = 0; i < call->nr_items; i++) {
-			struct mpp_item *item = &call->items[i];
-
-			if (item->outcome == MPP_QUEUED && item->nid == nid)
-				list_move_tail(&item->folio->lru, &list);
-		}
-		mpp_migrate_list(call, &list);
-	}
-	nodes_clear(call->targets);
+	if (call->several_targets)
+		mpp_migrate_target_by_target(call);
+	else
+		mpp_migrate_list(call, &call->queued);
+	call->several_targets = false;
 	call->queued_bytes = 0;
 	lru_add_drain();
 }
@@ -418,5 +431,6 @@ void mpp_items_account(struct mpp_call *call, bool remember)
 			mpp_account_fragments(call, item, remember);
 		}
 	}
-	xa_destroy(&call->fragments);
+	if (!xa_empty(&call->fragments))
+		xa_destroy(&call->fragments);
 }

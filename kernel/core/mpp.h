@@ -190,8 +190,8 @@ struct mpp_call {
 	/* Queued folios, and what is known while they migrate. */
 	struct list_head queued;
 	unsigned long queued_bytes;
-	nodemask_t targets;
-	int nid;		/* the target being served */
+	int nid;		/* the first one's target; then the one being served */
+	bool several_targets;
 	struct mpp_item *last_paired;
 	struct xarray fragments;	/* pages of folios split on the way */
 	unsigned int full_order;	/* smallest order that found no room */

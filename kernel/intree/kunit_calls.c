@@ -78,7 +78,7 @@ static void mpp_test_fates_of_a_batch(struct kunit *test)
 
 	mpp_migrate_queued(call);
 	KUNIT_EXPECT_TRUE(test, list_empty(&call->queued));
-	KUNIT_EXPECT_TRUE(test, nodes_empty(call->targets));
+	KUNIT_EXPECT_FALSE(test, call->several_targets);
 	KUNIT_EXPECT_EQ(test, call->queued_bytes, 0);
 	KUNIT_EXPECT_EQ(test, mpp_fate(call, item[MOVES], item[MOVES]->pfn, &new_pfn, &at),
 			MPP_MOVED);
@@ -120,9 +120,8 @@ static void mpp_test_no_room(struct kunit *test)
 	if (nid == MAX_NUMNODES)
 		kunit_skip(test, "all %d nodes that this kernel can have hold memory", nid);
 	item = mpp_test_queue(test, call, addr);
-	node_clear(item->nid, call->targets);
 	item->nid = nid;
-	node_set(nid, call->targets);
+	call->nid = nid;
 	mpp_migrate_queued(call);
 	mpp_expect_fate(test, call, item, item->pfn, MPP_NO_ROOM, item->pfn, NUMA_NO_NODE);
 	KUNIT_EXPECT_EQ(test, mpp_test_pfn(test, addr), item->pfn);

@@ -18,7 +18,6 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 typedef unsigned long pgoff_t;
-typedef struct { unsigned long bits; } nodemask_t;
 
 #define __user
 #define unlikely(x)	__builtin_expect(!!(x), 0)
