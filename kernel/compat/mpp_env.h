@@ -271,6 +271,11 @@ static inline bool page_has_movable_ops(struct page *page)
 }
 #endif
 
+/* In 7.3; 6.1 and 6.12 have the same bit under this name. */
+#ifndef FOLIO_MAPPING_ANON
+#define FOLIO_MAPPING_ANON PAGE_MAPPING_ANON
+#endif
+
 /* In 6.12 and 7.3, not in 6.1. */
 #ifndef PMD_ORDER
 #define PMD_ORDER (PMD_SHIFT - PAGE_SHIFT)

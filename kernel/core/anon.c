@@ -20,6 +20,13 @@
 #define MPP_ANON_WALKS	16
 #define MPP_ANON_VMAS	64
 
+/* struct mpp_anon, said */
+enum {
+	MPP_ANON_UNASKED,
+	MPP_ANON_YES,		/* all of them allow it; there is a reference to the anon_vma */
+	MPP_ANON_MIXED,		/* not all of them do */
+};
+
 static struct mpp_anon *mpp_anon_slot(struct mpp_call *call, struct folio *folio, int nid)
 {
 	return &call->anons[hash_long((unsigned long)folio->mapping + nid, ilog2(MPP_ANONS))];
@@ -31,23 +38,28 @@ static bool mpp_anon_fits(struct folio *folio)
 	return folio_test_anon(folio) && !folio_test_ksm(folio) && !folio_test_hugetlb(folio);
 }
 
+/* What folio->mapping of an anonymous folio that is not KSM's holds, without the flag. */
+static struct anon_vma *mpp_anon_vma(const struct mpp_anon *known)
+{
+	return known->mapping - FOLIO_MAPPING_ANON;
+}
+
 static void mpp_anon_drop(struct mpp_anon *known)
 {
-	if (known->anon_vma)
-		put_anon_vma(known->anon_vma);
+	if (known->said == MPP_ANON_YES)
+		put_anon_vma(mpp_anon_vma(known));
 	*known = (struct mpp_anon) {};
 }
 
-/* Every VMA of the folio's anon_vma says yes: the anon_vma, with a reference.  Else NULL. */
-static struct anon_vma *mpp_anon_ask(struct mpp_call *call, struct folio *folio, int nid,
-				     unsigned int limit)
+/* Every VMA of the folio's anon_vma says yes: true, with a reference to the anon_vma. */
+static bool mpp_anon_ask(struct mpp_call *call, struct folio *folio, int nid, unsigned int limit)
 {
 	struct anon_vma *anon_vma = folio_lock_anon_vma_read(folio, NULL);
 	struct anon_vma_chain *avc;
 	bool all = true;
 
 	if (!anon_vma)
-		return NULL;
+		return false;
 	call->alike.mapping = NULL;
 	anon_rmap_tree_foreach(avc, anon_vma, 0, ULONG_MAX) {
 		struct vm_area_struct *vma = avc->vma;
@@ -62,7 +74,7 @@ static struct anon_vma *mpp_anon_ask(struct mpp_call *call, struct folio *folio,
 	if (all)
 		get_anon_vma(anon_vma);
 	anon_vma_unlock_read(anon_vma);
-	return all ? anon_vma : NULL;
+	return all;
 }
 
 /**
@@ -81,14 +93,14 @@ bool mpp_anon_allows(struct mpp_call *call, struct folio *folio, int nid)
 	/* Only what fits has come here before. */
 	if (known->mapping != folio->mapping || known->nid != nid)
 		return false;
-	if (known->anon_vma)
+	if (known->said == MPP_ANON_YES)
 		return true;
-	if (known->mixed || !mpp_anon_fits(folio))
+	if (known->said == MPP_ANON_MIXED || !mpp_anon_fits(folio))
 		return false;
-	known->anon_vma = mpp_anon_ask(call, folio, nid,
-				       known->nr_vmas * MPP_ANON_WALKS + MPP_ANON_VMAS);
-	known->mixed = !known->anon_vma;
-	return !known->mixed;
+	known->said = mpp_anon_ask(call, folio, nid,
+				   known->nr_vmas * MPP_ANON_WALKS + MPP_ANON_VMAS) ?
+		      MPP_ANON_YES : MPP_ANON_MIXED;
+	return known->said == MPP_ANON_YES;
 }
 
 /**
@@ -110,7 +122,7 @@ void mpp_anon_walked(struct mpp_call *call, struct folio *folio, int nid, unsign
 	mpp_anon_drop(known);
 	known->mapping = folio->mapping;
 	known->nid = nid;
-	known->nr_vmas = nr_vmas;
+	known->nr_vmas = min_t(unsigned int, nr_vmas, U16_MAX);
 }
 
 /**

@@ -330,19 +330,46 @@ static void mpp_batch(struct mpp_call *call, bool last)
 	mpp_forget_anons(call);
 }
 
+/* Of @nr entries, those before the last @bytes_missing. */
 static unsigned long mpp_prefix(unsigned long nr, unsigned long bytes_missing, size_t size)
 {
 	return (nr * size - bytes_missing) / size;
 }
 
 /*
+ * Copy entries of 4 or 8 bytes, as many as can be read.  Where there is but one, the
+ * copy costs less than to find out whether it stays within the object it goes to.
+ */
+static __always_inline unsigned long mpp_copy_in(void *to, const void __user *from,
+						 unsigned long nr, size_t size)
+{
+	if (nr != 1)
+		return mpp_prefix(nr, copy_from_user(to, from, nr * size), size);
+	if (size == sizeof(u64))
+		return !get_user(*(u64 *)to, (const u64 __user *)from);
+	return !get_user(*(u32 *)to, (const u32 __user *)from);
+}
+
+/* Likewise, as many as can be written. */
+static __always_inline unsigned long mpp_copy_out(void __user *to, const void *from,
+						  unsigned long nr, size_t size)
+{
+	if (nr != 1)
+		return mpp_prefix(nr, copy_to_user(to, from, nr * size), size);
+	if (size == sizeof(u64))
+		return !put_user(*(const u64 *)from, (u64 __user *)to);
+	return !put_user(*(const u32 *)from, (u32 __user *)to);
+}
+
+/*
  * How many of @nr entries of @array can be written: what is there is read and
  * written back, which changes nothing.
  */
-static unsigned long mpp_writable(void __user *array, void *buf, unsigned long nr, size_t size)
+static __always_inline unsigned long mpp_writable(void __user *array, void *buf,
+						  unsigned long nr, size_t size)
 {
-	nr = mpp_prefix(nr, copy_from_user(buf, array, nr * size), size);
-	return mpp_prefix(nr, copy_to_user(array, buf, nr * size), size);
+	nr = mpp_copy_in(buf, array, nr, size);
+	return mpp_copy_out(array, buf, nr, size);
 }
 
 /*
@@ -353,11 +380,9 @@ static unsigned long mpp_take_in(struct mpp_call *call, u64 start, unsigned long
 {
 	const struct mpp_args *args = &call->args;
 
-	nr = mpp_prefix(nr, copy_from_user(call->pages, args->pages + start, nr * sizeof(u64)),
-			sizeof(u64));
+	nr = mpp_copy_in(call->pages, args->pages + start, nr, sizeof(u64));
 	if (args->nodes)
-		nr = mpp_prefix(nr, copy_from_user(call->nodes, args->nodes + start,
-						   nr * sizeof(int)), sizeof(int));
+		nr = mpp_copy_in(call->nodes, args->nodes + start, nr, sizeof(int));
 	nr = mpp_writable(args->status + start, call->scratch, nr, sizeof(int));
 	if (args->flags & MPP_MF_NEW_PAGES)
 		nr = mpp_writable(args->new_pages + start, call->scratch, nr, sizeof(u64));
@@ -368,10 +393,10 @@ static int mpp_give_back(struct mpp_call *call, u64 start)
 {
 	const struct mpp_args *args = &call->args;
 
-	if (copy_to_user(args->status + start, call->status, call->nr * sizeof(int)))
+	if (mpp_copy_out(args->status + start, call->status, call->nr, sizeof(int)) < call->nr)
 		return -EFAULT;
 	if (args->flags & MPP_MF_NEW_PAGES &&
-	    copy_to_user(args->new_pages + start, call->pages, call->nr * sizeof(u64)))
+	    mpp_copy_out(args->new_pages + start, call->pages, call->nr, sizeof(u64)) < call->nr)
 		return -EFAULT;
 	return 0;
 }

@@ -128,11 +128,10 @@ struct mpp_alike {
 
 /* What is known of the folios of an anon_vma and one target node, for a batch: see anon.c. */
 struct mpp_anon {
-	void *mapping;			/* as in their folio->mapping */
-	struct anon_vma *anon_vma;	/* with a reference: all who may map them allow it */
+	void *mapping;		/* as in their folio->mapping */
 	int nid;
-	unsigned int nr_vmas;		/* that a walk met */
-	bool mixed;			/* not all of them do */
+	u16 nr_vmas;		/* that a walk met, at least */
+	u8 said;		/* by all who may map them, see anon.c */
 };
 
 #define MPP_ANONS	16	/* power of two */

@@ -7,6 +7,9 @@
 #define CREATE_TRACE_POINTS
 #include "mpp_trace.h"
 
+static_assert(MPP_NR_OUTCOMES <= BITS_PER_LONG);
+static_assert(MPP_BATCH_ENTRIES <= U16_MAX);
+
 static const char * const mpp_outcome_names[] = {
 #define MPP_OUTCOME_NAME(id, name, err)		\
 	[MPP_##id] = name,
@@ -56,15 +59,16 @@ void mpp_stat_moved(struct mpp_call *call, int from, int to, unsigned long nr_pa
  */
 void mpp_stat_batch(struct mpp_call *call)
 {
-	u32 tally[MPP_NR_OUTCOMES] = {};
+	u16 tally[MPP_NR_OUTCOMES] = {};
 	unsigned int failed = 0;
+	unsigned long seen = 0;
 	unsigned int i;
 
-	for (i = 0; i < call->nr; i++)
+	for (i = 0; i < call->nr; i++) {
 		tally[call->outcome[i]]++;
-	for (i = 0; i < MPP_NR_OUTCOMES; i++) {
-		if (!tally[i])
-			continue;
+		seen |= BIT(call->outcome[i]);
+	}
+	for_each_set_bit(i, &seen, MPP_NR_OUTCOMES) {
 		if (mpp_outcome_errnos[i])
 			failed += tally[i];
 		atomic64_add(tally[i], &mpp_outcomes[call->mode][i]);

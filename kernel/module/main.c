@@ -29,6 +29,9 @@ static int mpp_copy_move(struct mpp_move *move, void __user *arg)
 		return -EFAULT;
 	if (size < MPP_MOVE_SIZE_VER0 || size > PAGE_SIZE)
 		return -EINVAL;
+	/* Nearly always; a copy of a size that the compiler knows is cheaper. */
+	if (size == sizeof(*move))
+		return copy_from_user(move, arg, sizeof(*move)) ? -EFAULT : 0;
 	ret = copy_struct_from_user(move, sizeof(*move), arg, size);
 	/* Bytes we do not know ask for something we cannot do. */
 	return ret == -E2BIG ? -EINVAL : ret;

@@ -49,8 +49,11 @@ TEST(callers, bad_pointers)
 	/* Where no later mapping comes to lie by itself. */
 	void *gone = (void *)0x20000000;
 	unsigned char *read_only = must_mmap(page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *last = mmap((char *)gone - page, page, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	int held = door_hold();
 
+	CHECK(last == (char *)gone - page, "mmap: %s", strerror(errno));
 	CHECK(msync(gone, page, MS_ASYNC) == -1 && errno == ENOMEM, "there is something mapped");
 	for (enum array which = PAGES; which < NR_ARRAYS; which++) {
 		/* No nodes is a query. */
@@ -63,6 +66,8 @@ TEST(callers, bad_pointers)
 		expect_fault(held, which, 0x00007ffffffff000ull, "at the end of user space");
 		expect_fault(held, which, (uintptr_t)none, "PROT_NONE");
 		expect_fault(held, which, (uintptr_t)gone, "unmapped");
+		expect_fault(held, which, (uintptr_t)last + page - entry_size(which) / 2,
+			     "half of it unmapped");
 		if (which == STATUS || which == NEW_PAGES)
 			expect_fault(held, which, (uintptr_t)read_only, "read-only");
 	}
@@ -189,16 +194,16 @@ TEST(callers, array_at_page_end)
  * status, and its new address where there is room for both; what has no status
  * has not moved.
  */
-static void cut_short(int held, enum array edge)
+static void cut_short_at(int held, enum array edge, size_t nr, size_t room)
 {
-	struct region r = region_anon(EDGE_PAGES, slow_node(), 1);
-	size_t answers = edge == STATUS ? EDGE_ROOM : EDGE_PAGES;
+	struct region r = region_anon(nr, slow_node(), 1);
+	size_t answers = edge == STATUS ? room : nr;
 	struct arrays a;
 	uint64_t *new_pages;
 	int *status, ret;
 
 	lru_settle();
-	arrays_init(&a, &r, edge, EDGE_ROOM);
+	arrays_init(&a, &r, edge, room);
 	new_pages = (uint64_t *)(uintptr_t)a.move.new_pages;
 	status = (int *)(uintptr_t)a.move.status;
 	ret = raw(held, &a.move);
@@ -209,19 +214,26 @@ static void cut_short(int held, enum array edge)
 
 		CHECK(region_node(&r, i) == node, "%s cut short: page %zu has %s, is on %s",
 		      array_name[edge], i, status_name(got), status_name(region_node(&r, i)));
-		CHECK(got < 0 || edge != NEW_PAGES || i < EDGE_ROOM,
+		CHECK(got < 0 || edge != NEW_PAGES || i < room,
 		      "page %zu moved, and there is no room for its new address", i);
 		if (got >= 0)
 			CHECK(new_pages[i] == region_phys(&r, i), "new_pages[%zu]", i);
-		else if (got == STATUS_UNTOUCHED && (edge != NEW_PAGES || i < EDGE_ROOM))
+		else if (got == STATUS_UNTOUCHED && (edge != NEW_PAGES || i < room))
 			CHECK(new_pages[i] == PAGE_UNTOUCHED, "new_pages[%zu] was written", i);
 	}
 	/* It is not all or nothing: the call got somewhere, and not beyond the edge. */
 	CHECK_STATUS(status[0], fast_node());
-	CHECK_STATUS(region_node(&r, EDGE_ROOM), slow_node());
+	CHECK_STATUS(region_node(&r, room), slow_node());
 	region_verify(&r);
 	arrays_free(&a);
 	region_unmap(&r);
+}
+
+static void cut_short(int held, enum array edge)
+{
+	cut_short_at(held, edge, EDGE_PAGES, EDGE_ROOM);
+	/* Batches have up to 512 entries; here the last one has a single one. */
+	cut_short_at(held, edge, 513, 512);
 }
 
 TEST(callers, pages_cut_short)

@@ -45,6 +45,9 @@
 #define anon_rmap_tree_foreach(avc, anon_vma, start, last) \
 	anon_vma_interval_tree_foreach(avc, &(anon_vma)->rb_root, start, last)
 
+/* The bit of folio->mapping that tells an anon_vma. */
+#define FOLIO_MAPPING_ANON	PAGE_MAPPING_ANON
+
 /* A page of a driver that migrates it itself, such as a balloon's. */
 static inline bool page_has_movable_ops(struct page *page)
 {

@@ -28,7 +28,6 @@ typedef unsigned long pgoff_t;
 #define BIT(nr)		(1UL << (nr))
 
 struct address_space;
-struct anon_vma;
 struct attribute_group;
 struct folio;
 struct mm_struct;
