@@ -144,42 +144,51 @@ static void mpp_move_entry(struct mpp_call *call, unsigned int i, struct folio *
 	}
 	if (item->outcome == MPP_QUEUED) {
 		call->outcome[i] = MPP_QUEUED;
-		call->last = item;
-		call->last_index = item - call->items;
-		call->item_of[i] = call->last_index;
+		call->item_of[i] = item - call->items;
+		if (item->order)
+			call->last = item;
 	} else {
 		mpp_answer(call, i, item->outcome, item->at);
 	}
 }
 
-/* Whether an earlier folio of this call has left a frame of the one queued last. */
-static bool mpp_left_before(struct mpp_call *call, unsigned long pfn)
-{
-	unsigned long new_pfn;
-	int at;
-
-	/* As to records as large as the folio, the entry that was queued was asked. */
-	if (!(call->record.orders & (BIT(call->last->order) - 1)))
-		return false;
-	return mpp_recall(call, pfn, &new_pfn, &at);
-}
-
 /*
- * Another address of the folio that was queued last, for the same target: it is
- * isolated, so it is what it was a moment ago, and there is nothing to look up.
+ * Further addresses of the large folio that was queued last, for the same target,
+ * from @i on: it is isolated, so it is what it was a moment ago, and there is nothing
+ * to look up.  Returns the first entry that is something else.
  */
-static bool mpp_take_again(struct mpp_call *call, unsigned int i)
+static noinline unsigned int mpp_take_again(struct mpp_call *call, unsigned int i,
+					    unsigned int to)
 {
-	u64 frame = call->pages[i] >> PAGE_SHIFT;
 	const struct mpp_item *last = call->last;
+	unsigned int order = last->order;
+	unsigned long pfn = last->pfn, new_pfn;
+	u16 index = last - call->items;
+	int nid = last->nid, at;
+	/*
+	 * An earlier folio of this call may have left one of the frames.  As to records as
+	 * large as this folio, the entry that queued it was asked.
+	 */
+	bool left_before = call->record.orders & (BIT(order) - 1);
+	/* Through call they would be read again after each byte written. */
+	const u64 *pages = call->pages;
+	const int *nodes = call->nodes;
+	u8 *outcome = call->outcome;
+	u16 *item_of = call->item_of;
 
-	if (!last || (frame - last->pfn) >> last->order || call->nodes[i] != last->nid)
-		return false;
-	if (call->blind || mpp_left_before(call, frame))
-		return false;
-	call->outcome[i] = MPP_QUEUED;
-	call->item_of[i] = call->last_index;
-	return true;
+	if (call->blind)
+		return i;
+	for (; i < to && outcome[i] == MPP_PENDING && nodes[i] == nid; i++) {
+		unsigned long frame = pages[i] >> PAGE_SHIFT;
+
+		if ((frame - pfn) >> order)
+			break;
+		if (left_before && mpp_recall(call, frame, &new_pfn, &at))
+			break;
+		outcome[i] = MPP_QUEUED;
+		item_of[i] = index;
+	}
+	return i;
 }
 
 /* Decide one entry, or queue the folio that will decide it. */
@@ -227,18 +236,21 @@ answer:
 /* After migration: the queued entries of [from, to). */
 static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to)
 {
+	const struct mpp_item *items = call->items;
+	const u16 *item_of = call->item_of;
+	u64 *pages = call->pages;
 	unsigned int i;
 
 	for (i = from; i < to; i++) {
-		unsigned long pfn = call->pages[i] >> PAGE_SHIFT;
+		unsigned long pfn = pages[i] >> PAGE_SHIFT;
 		unsigned long new_pfn = pfn;
 		enum mpp_outcome outcome;
 		int at = NUMA_NO_NODE;
 
 		if (call->outcome[i] != MPP_QUEUED)
 			continue;
-		outcome = mpp_fate(call, &call->items[call->item_of[i]], pfn, &new_pfn, &at);
-		call->pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
+		outcome = mpp_fate(call, &items[item_of[i]], pfn, &new_pfn, &at);
+		pages[i] += (u64)(new_pfn - pfn) << PAGE_SHIFT;
 		mpp_answer(call, i, outcome, at);
 	}
 }
@@ -267,8 +279,9 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 	 * To wait for that with folios isolated would be to wait for oneself.
 	 */
 	get_online_mems();
-	for (i = from; i < to && call->queued_bytes < MPP_BATCH_BYTES; i++) {
-		if (call->outcome[i] != MPP_PENDING || mpp_take_again(call, i))
+	for (i = from; i < to && call->queued_bytes < MPP_BATCH_BYTES;
+	     i = call->last ? mpp_take_again(call, i + 1, to) : i + 1) {
+		if (call->outcome[i] != MPP_PENDING)
 			continue;
 		mpp_take(call, i);
 		if (mpp_must_wait_alone(call, i)) {

@@ -179,8 +179,7 @@ struct mpp_call {
 	u16 *item_of;
 	unsigned int nr_items;
 	struct mpp_item *items;
-	struct mpp_item *last;	/* that was queued, or named once more */
-	u16 last_index;
+	struct mpp_item *last;	/* of a large folio that was queued, or named once more */
 	u16 *hash;		/* items by PFN, open addressing */
 	unsigned int hash_bits;
 	bool retry;		/* an entry is worth another look */

@@ -75,7 +75,7 @@ static unsigned int mpp_record_next_bits(const struct mpp_call *call,
 
 	if (!table->slots)
 		return min_t(unsigned int, full, MPP_RECORD_FIRST_BITS);
-	return bits < full ? min(full, bits + 3) : bits + 1;
+	return bits < full ? min(full, bits + 4) : bits + 1;
 }
 
 static noinline int mpp_record_grow(struct mpp_call *call, struct mpp_table *table)
