@@ -281,11 +281,14 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 	get_online_mems();
 	for (i = from; i < to && call->queued_bytes < MPP_BATCH_BYTES;
 	     i = call->last ? mpp_take_again(call, i + 1, to) : i + 1) {
+		bool retry = call->retry;
+
 		if (call->outcome[i] != MPP_PENDING)
 			continue;
 		mpp_take(call, i);
 		if (mpp_must_wait_alone(call, i)) {
 			call->outcome[i] = MPP_PENDING;
+			call->retry = retry;
 			break;
 		}
 		cond_resched();
