@@ -67,32 +67,28 @@ built_entry() {
 	((${#entries[@]})) && printf '%s\n' "${entries[-1]}"
 }
 
-resolve_source() {
-	local package=linux-source-$k_series
-	if [[ $(apt_version "$package") ]]; then
-		printf '%s\n' "$package"
-		return
-	fi
-	# Backports drop a series when the next one comes.
+# newest_source: the newest source there is, where that of the series is gone: backports drop a
+# series when the next one comes.
+newest_source() {
 	[[ $k_series == 7.* ]] || return
-	package=$(apt_newest '^linux-source-([7-9]|[1-9][0-9])\.[0-9]+$')
-	[[ $package ]] && printf '%s\n' "$package"
+	apt_newest '^linux-source-([7-9]|[1-9][0-9])\.[0-9]+$'
 }
 
 # find_source: sets source_package and source_version to the newest source of the series.
 find_source() {
 	need_apt
 	apt_use_host
-	source_package=$(resolve_source)
-	if [[ ! $source_package ]]; then
-		# shellcheck disable=SC2046 # one word per suite
-		apt_use_suites $(kernel_suites "$k_series") || return
-		source_package=$(resolve_source)
-	fi
+	source_package=linux-source-$k_series
+	source_version=$(apt_version "$source_package")
+	[[ ! $source_version ]] || return 0
+	# shellcheck disable=SC2046 # one word per suite
+	apt_use_suites $(kernel_suites "$k_series") || return
+	source_version=$(apt_version "$source_package")
+	[[ ! $source_version ]] || return 0
+	source_package=$(newest_source)
 	[[ $source_package ]] ||
 		die "$EXIT_MISSING" "no linux-source-$k_series in $(kernel_suites "$k_series")"
-	[[ $source_package == "linux-source-$k_series" ]] || say "linux-source-$k_series is gone from" \
-		"$(kernel_suites "$k_series"), taking $source_package"
+	say "linux-source-$k_series is gone from $(kernel_suites "$k_series"), taking $source_package"
 	source_version=$(apt_version "$source_package")
 }
 
@@ -143,7 +139,8 @@ build_kernel() {
 		copy_build_tree "$work/build" "$tmp/entry/build"
 		ln -sfnr "$tmp/entry/build" "$tmp/entry/lib/modules/$release/build"
 	fi
-	describe "$tmp/entry" "${dir##*/}" "$release" "$(kernel_origin), $source_version" boot/vmlinuz \
+	describe "$tmp/entry" "${dir##*/}" "$release" \
+		"$(kernel_origin "$source_package"), $source_version" boot/vmlinuz \
 		"$([[ $k_patched ]] || echo build)"
 	finish_entry "$tmp/entry" "$dir"
 	rm -rf "$tmp"

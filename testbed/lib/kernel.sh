@@ -65,11 +65,12 @@ kernel_suites() {
 	esac
 }
 
+# kernel_origin [PACKAGE]: where the chosen kernel comes from, or came from when it was that package.
 kernel_origin() {
 	if [[ $k_config == stock ]]; then
 		echo "Debian's cloud image"
 	else
-		echo "linux-source-$k_series${k_patched:+ and the patch series}"
+		echo "${1:-linux-source-$k_series}${k_patched:+ and the patch series}"
 	fi
 }
 
