@@ -51,13 +51,16 @@ locked() {
 			say "waiting for another vm that prepares $name"
 			flock 9
 		fi
+		# What a call left that was killed outright, and what this one leaves if it is stopped.
 		rm -rf "$cache/tmp/$name".*
+		# shellcheck disable=SC2064 # now: COMMAND may take another lock, by another name
+		trap "rm -rf ${cache@Q}/tmp/${name@Q}.*" EXIT
 		"$@" 9>&9
 	)
 }
 
 # fresh_dir NAME: an empty folder to prepare an entry in, on the cache's own file system so that
-# the finished entry can be renamed into place. `locked` removes what an interrupted call left.
+# the finished entry can be renamed into place. `locked` removes what is left of it.
 fresh_dir() {
 	mktemp -d "$cache/tmp/$1.XXXXXX"
 }

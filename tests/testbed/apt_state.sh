@@ -206,12 +206,16 @@ mirrors() {
 	expect mirror_silent 3 'cannot read the package lists of trixie-backports; is the mirror'
 }
 
+# has_apt PART: or else PART is skipped.
+has_apt() {
+	command -v apt-config >/dev/null && command -v dpkg-deb >/dev/null && return
+	skip "$1" "no apt here"
+	return 1
+}
+
 apt_states() {
 	local before
-	if ! command -v apt-config >/dev/null || ! command -v dpkg-deb >/dev/null; then
-		skip apt_states "no apt here"
-		return
-	fi
+	has_apt apt_states || return
 	before=$(host_configuration)
 	stand_ins
 	series_has_gone
