@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2154 # a part of run
 #
-# scripts/check, in a tree where all that it calls is a stand-in: how it is stopped.
+# scripts/check, in a tree where all that it calls is a stand-in: how it is stopped, and the tables
+# that it prints.
 
-# check_tree: the tree. Its vm fetches with the real one.
+# check_tree: the tree. Its vm fetches with the real one, and prints what a guest could.
 check_tree() {
 	local dir=$work/check
 	mkdir -p "$dir"/{scripts,testbed}
@@ -12,7 +13,26 @@ check_tree() {
 	printf 'guest:\n' >"$dir/Makefile"
 	printf '#!/bin/sh\nvm=%q\n' "$vm" >"$dir/testbed/vm"
 	cat >>"$dir/testbed/vm" <<-'END'
-		[ "$1" != fetch ] || exec "$vm" "$@"
+		verb=$1
+		for last; do :; done
+		case "$verb $*" in
+		fetch*)
+			[ ! -e "$APT_TEST/hangs" ] || exec "$vm" "$@" ;;
+		list*)
+			echo '6.12 stock module, none 6.12.9-cloud-amd64 linux-image-6.12.9-cloud-amd64'
+			echo '6.12 small syscall 6.12.9-small linux-source-6.12 and the patch series'
+			echo '6.12 debug syscall 6.12.9-movephys linux-source-6.12 and the patch series' ;;
+		*mpp-stress*)
+			echo 'worker fork: 12 loops, 34 pages verified' >&2
+			echo 'worker offline: 40 loops, 7 blocks offlined' >&2
+			echo 'ok stress: the system call, seed 3, 5 s, 832 calls, 17276 pages moved, 0 reloads' ;;
+		*dmesg)
+			printf '1..1\n    ok 1 one\n    ok 2 two\nok 1 move_phys_pages\n' ;;
+		*unplug*)
+			echo '1 passed, 0 failed, 0 skipped' ;;
+		*mpp-conformance)
+			echo '194 passed, 0 failed, 15 skipped' ;;
+		esac
 	END
 	chmod +x "$dir"/{scripts/bootstrap,testbed/vm}
 }
@@ -47,9 +67,39 @@ check_is_stopped() {
 	rm "$APT_TEST/hangs"
 }
 
+# table NAME STATUS ARGUMENT...: scripts/check ends with this status and prints the table that is on
+# standard input.
+table() {
+	local name=$1 status=$2 printed
+	shift 2
+	record "$name" "$work/check/scripts/check" "$@"
+	printed=$(grep '^|' "$work/result/$name.out")
+	if [[ $printed != "$(cat)" ]]; then
+		not_ok "$name" "it printed '$printed'"
+	else
+		expect "$name" "$status"
+	fi
+}
+
+check_tables() {
+	table check_debug_table 0 --debug 5 6.12 <<-'END'
+		| kernel | release | door | conformance | stress, 5 s | KUnit | a memory device goes |
+		|---|---|---|---|---|---|---|
+		| 6.12 | 6.12.9-movephys | syscall | 194 passed, 0 failed, 15 skipped | ok: 832 calls, 17276 pages moved, 7 memory blocks offlined | 2 passed, 0 failed, 0 skipped | 1 passed, 0 failed, 0 skipped |
+	END
+	# With much that is not in this tree, and so fails.
+	table check_table 1 6.12 <<-'END'
+		| kernel | release | door | conformance | 32-bit callers | stress, 60 s | KUnit | a memory device goes |
+		|---|---|---|---|---|---|---|---|
+		| 6.12 | 6.12.9-cloud-amd64 | module | 194 passed, 0 failed, 15 skipped | 0 passed, 0 failed, 1 skipped | 1 passed, 0 failed, 0 skipped |  | 1 passed, 0 failed, 0 skipped |
+		| 6.12 | 6.12.9-small | syscall | 194 passed, 0 failed, 15 skipped | 0 passed, 0 failed, 1 skipped | 1 passed, 0 failed, 0 skipped | 2 passed, 0 failed, 0 skipped | 1 passed, 0 failed, 0 skipped |
+	END
+}
+
 check_itself() {
 	has_apt check_itself || return
 	stand_ins
 	check_tree
 	check_is_stopped
+	check_tables
 }
