@@ -104,6 +104,7 @@ void interrupt_cancels(struct mpp_source *src);
 
 /* input.c: addresses from arguments, files and standard input. */
 struct input;
+struct stat;
 /* Checks every argument before the first is used; complains and returns NULL. */
 struct input *input_open(int nr_args, char **args, unsigned int text_flags, bool strict);
 /* The same for a file that `move --undo-file` has written. */
@@ -111,6 +112,8 @@ struct input *input_open_undo(const char *path, bool strict);
 void input_close(struct input *in);
 /* How much of the input is read, from 0 to 1; negative where that is not known. */
 double input_part_done(const struct input *in);
+/* Whether this file is one that the input comes from. */
+bool input_reads(const struct input *in, const struct stat *file);
 /* Bad lines so far; each was complained about. */
 uint64_t input_nr_bad(const struct input *in);
 

@@ -31,7 +31,8 @@ static const char help[] =
 "      --max SIZE           stop when so much has moved: 512M\n"
 "  -p, --pfn                the numbers are frame numbers, 0x or decimal\n"
 "  -s, --strict             end at the first bad line; any page missed makes status 1\n"
-"      --new FILE           write where moved pages are now and from where they came;\n"
+"      --new FILE           write where moved pages are now and from where they came, to\n"
+"                           a file that is new or empty; not with --dry-run\n"
 "      --undo-file FILE     the same by its other name\n"
 "      --undo FILE          put back what such a file tells of\n"
 "      --door DOOR          auto, syscall, device; or revmap: no help from the kernel,\n"
@@ -178,9 +179,6 @@ static int take_options(int argc, char **argv, struct move_options *options)
 	if (options->undo_path && optind < argc)
 		return usage_error("\"%s\": --undo takes its addresses from the file",
 				   argv[optind]);
-	if (options->undo_path && options->new_path &&
-	    !strcmp(options->undo_path, options->new_path))
-		return usage_error("--undo and --undo-file name the same file");
 	if (options->to < 0 && !options->undo_path)
 		return usage_error("--to NODE is missing");
 	return EXIT_DONE;
@@ -211,13 +209,11 @@ static int prepare(struct mover *mv, int nr_args, char **args)
 		 input_open(nr_args, args, options->text_flags, options->strict);
 	if (!mv->in || !door_open(options->door, &mv->ctx))
 		return EXIT_USAGE;
-	if (options->new_path) {
-		mv->new_file = fopen(options->new_path, "we");
-		if (!mv->new_file) {
-			complain("%s %s: %s", options->new_option, options->new_path,
-				 strerror(errno));
+	/* A dry run has nothing to tell. */
+	if (options->new_path && !(options->flags & MPP_MF_DRY_RUN)) {
+		mv->undo = undo_create(options->new_option, options->new_path, mv->in);
+		if (!mv->undo)
 			return EXIT_USAGE;
-		}
 	}
 	return EXIT_DONE;
 }
@@ -244,7 +240,7 @@ static int run_move(int argc, char **argv)
 		mover_run(mv);
 		mover_report(mv);
 		status = exit_status(mv);
-		if (!mover_close_new(mv))
+		if (!undo_finish(mv->undo))
 			status = EXIT_USAGE;
 	}
 	if (mv) {

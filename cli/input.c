@@ -229,6 +229,22 @@ int input_read(struct input *in, size_t nr_max, struct mpp_record *records, int 
 	return 0;
 }
 
+bool input_reads(const struct input *in, const struct stat *file)
+{
+	for (size_t i = 0; i < in->nr_items; i++) {
+		const struct item *item = &in->items[i];
+		int fd = item->undo ? undo_fd(item->undo) : item->fd;
+		struct stat info;
+
+		if (!item->undo && !item->src)
+			continue;
+		if (!fstat(fd, &info) && info.st_dev == file->st_dev &&
+		    info.st_ino == file->st_ino)
+			return true;
+	}
+	return false;
+}
+
 double input_part_done(const struct input *in)
 {
 	struct stat info;

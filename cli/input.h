@@ -32,6 +32,7 @@ struct feed *input_feed(struct input *in);
 struct undo;
 struct undo *undo_open(const char *path);
 void undo_close(struct undo *undo);
+int undo_fd(const struct undo *undo);
 /* 1 and the next record with its node, 0 at the end, -errno after a complaint. */
 int undo_read(struct undo *undo, struct mpp_record *record, int *node);
 

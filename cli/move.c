@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Moving: batches of pages from the input, calls, and what became of each page. */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -139,35 +138,6 @@ static int move_listed(struct mover *mv)
 	return 0;
 }
 
-static void new_flush(struct mover *mv)
-{
-	if (mv->run_bytes && mv->run_from >= 0)
-		fprintf(mv->new_file, "0x%" PRIx64 "+%" PRIu64 " # node=%d was=0x%" PRIx64 "\n",
-			mv->run_new, mv->run_bytes, mv->run_from, mv->run_old);
-	else if (mv->run_bytes)
-		fprintf(mv->new_file, "0x%" PRIx64 "+%" PRIu64 " # was=0x%" PRIx64 "\n",
-			mv->run_new, mv->run_bytes, mv->run_old);
-	mv->run_bytes = 0;
-}
-
-static void new_record(struct mover *mv, uint64_t old_addr, uint64_t new_addr, int from)
-{
-	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-
-	if (!mv->new_file)
-		return;
-	old_addr &= ~(page_bytes - 1);
-	new_addr &= ~(page_bytes - 1);
-	if (!mv->run_bytes || old_addr != mv->run_old + mv->run_bytes ||
-	    new_addr != mv->run_new + mv->run_bytes || from != mv->run_from) {
-		new_flush(mv);
-		mv->run_old = old_addr;
-		mv->run_new = new_addr;
-		mv->run_from = from;
-	}
-	mv->run_bytes += page_bytes;
-}
-
 /* Counts the entries of the batch that were for moving. */
 static void settle(struct mover *mv, const bool *listed)
 {
@@ -194,8 +164,8 @@ static void settle(struct mover *mv, const bool *listed)
 		}
 		tally_outcome(&mv->tally, dry_run ? OUTCOME_WOULD_MOVE : OUTCOME_MOVED);
 		tally_pair(&mv->tally, mv->from[i], status, 1);
-		if (!dry_run)
-			new_record(mv, mv->batch.pages[i], mv->new_pages[i], mv->from[i]);
+		if (mv->undo)
+			undo_add(mv->undo, mv->batch.pages[i], mv->new_pages[i], mv->from[i]);
 	}
 }
 
@@ -221,13 +191,8 @@ static int move_batch(struct mover *mv)
 	err = move_listed(mv);
 	settle(mv, listed);
 	/* Whatever becomes of this process, what it has moved can be undone. */
-	if (mv->new_file) {
-		new_flush(mv);
-		if (fflush(mv->new_file) && !mv->new_errno)
-			mv->new_errno = errno;
-		if (ferror(mv->new_file) && !mv->new_errno)
-			mv->new_errno = EIO;
-	}
+	if (mv->undo)
+		mv->undo_err = undo_commit(mv->undo);
 	progress_show(&mv->tally, part_done(mv));
 	return err;
 }
@@ -288,8 +253,8 @@ void mover_run(struct mover *mv)
 			return;
 		}
 		/* What is not on record cannot be undone: told when the file is closed. */
-		if (mv->new_errno) {
-			mv->fatal = -mv->new_errno;
+		if (mv->undo_err) {
+			mv->fatal = mv->undo_err;
 			return;
 		}
 		mv->is_max_reached = more > 0 && is_max_reached(mv);
@@ -299,17 +264,4 @@ void mover_run(struct mover *mv)
 	} while (more > 0 && !interrupt_seen() && !mv->is_max_reached);
 	if (more < 0 && more != -ECANCELED)
 		mv->fatal = more;
-}
-
-bool mover_close_new(struct mover *mv)
-{
-	if (!mv->new_file)
-		return true;
-	new_flush(mv);
-	if (fclose(mv->new_file) && !mv->new_errno)
-		mv->new_errno = errno;
-	if (mv->new_errno)
-		complain("%s %s: %s", mv->options->new_option, mv->options->new_path,
-			 strerror(mv->new_errno));
-	return !mv->new_errno;
 }

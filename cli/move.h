@@ -28,8 +28,8 @@ struct mover {
 	const struct move_options *options;
 	struct mpp_ctx *ctx;
 	struct input *in;
-	FILE *new_file;
-	int new_errno;		/* why the first write to it failed */
+	struct undo_writer *undo;	/* NULL when nothing is recorded */
+	int undo_err;
 	struct tally tally;
 	bool is_max_reached;
 	int fatal;		/* what ended the work before the input did */
@@ -45,18 +45,24 @@ struct mover {
 	int call_nodes[BATCH_MAX];
 	int call_status[BATCH_MAX];
 	uint64_t call_new[BATCH_MAX];
-	/* The stretch of moved pages that --new has not written yet: */
-	uint64_t run_old, run_new, run_bytes;
-	int run_from;
 };
 
 /* move.c: works through the input; what ended that before its end is in @fatal. */
 void mover_run(struct mover *mv);
-/* False after a complaint. */
-bool mover_close_new(struct mover *mv);
 uint64_t mover_moved_bytes(const struct mover *mv);
 
 /* move_report.c: the summary. */
 void mover_report(const struct mover *mv);
+
+/*
+ * undo_write.c: the file of --undo-file.  @option is what named it.  NULL after a complaint:
+ * a file that holds something, or that @in reads, is left as it is.
+ */
+struct undo_writer *undo_create(const char *option, const char *path, const struct input *in);
+void undo_add(struct undo_writer *writer, uint64_t old_addr, uint64_t new_addr, int from);
+/* What was added is out of this process's hands; 0, or why the first write failed. */
+int undo_commit(struct undo_writer *writer);
+/* Writes the rest and frees it; false after a complaint.  NULL is fine. */
+bool undo_finish(struct undo_writer *writer);
 
 #endif /* MOVEPHYS_MOVE_H */

@@ -45,6 +45,11 @@ void undo_close(struct undo *undo)
 	free(undo);
 }
 
+int undo_fd(const struct undo *undo)
+{
+	return fileno(undo->file);
+}
+
 /* 1 and a record, 0 for a line without one, or -EBADMSG after a complaint. */
 static int parse(const struct undo *undo, struct mpp_record *record, int *node)
 {

@@ -72,7 +72,6 @@ static const struct {
 	{ { "move", "--to", "0", "--undo", "x" }, "--undo and --to" },
 	{ { "move", "--undo", "/nonexistent/x" }, "--undo /nonexistent/x" },
 	{ { "move", "--undo", "x", "0x1000" }, "\"0x1000\"" },
-	{ { "move", "--undo", "x", "--undo-file", "x" }, "the same file" },
 	{ { "where", "--door", "back", "0x1000" }, "--door back" },
 	{ { "zones", "--node", "!all" }, "--node !all" },
 	{ { "move", "--to", "0", "--from", "!all", "0x1000" }, "--from !all" },
@@ -324,6 +323,68 @@ static void writes_new_addresses(void)
 	RUN("move", "--to", "0", "--new", "/dev/full", "0x1000001000");
 	CHECK_INT(run.status, 2);
 	CHECK_HAS(run.err, "--new /dev/full");
+}
+
+/* Is refused, and leaves @name as it is. */
+static void spares(const char *name, const char *text, const char *says)
+{
+	char now[OUT_MAX];
+
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, says);
+	CHECK_HAS(run.err, tree_path(name));
+	CHECK_INT(count(run.err, "\n"), 1);
+	CHECK_STR(run.log, "");
+	read_whole(name, now);
+	CHECK_STR(now, text);
+}
+
+static void spares_files(void)
+{
+	static const char list[] = "0x1000001000\n", record[] = "0x1000+4096 # node=1 was=0x5\n";
+	char text[OUT_MAX];
+
+	tree_write("list", list);
+	tree_write("undo", record);
+	unlink(tree_path("link"));
+	CHECK_INT(link(IN_TREE("list"), IN_TREE("link")), 0);
+	RUN("move", "--to", "0", "--new", IN_TREE("list"), IN_TREE("list"));
+	spares("list", list, "an input of this very move");
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("link"), "0x5000", IN_TREE("list"));
+	spares("link", list, "an input of this very move");
+	RUN("move", "--undo", IN_TREE("undo"), "--undo-file", IN_TREE("undo"));
+	spares("undo", record, "an input of this very move");
+	tree_write("in", list);
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("in"), "-");
+	spares("in", list, "an input of this very move");
+	/* What it would fill would be its input again. */
+	tree_write("in", "");
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("in"), "-");
+	spares("in", "", "an input of this very move");
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000001000");
+	spares("undo", record, "not empty, and may be what an earlier move can be undone by");
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("out"), "0x1000001000");
+	spares("out", "", "the summary goes to this file");
+
+	/* A dry run writes none, and so asks nothing of it. */
+	RUN("move", "--to", "0", "--dry-run", "--undo-file", IN_TREE("undo"), "0x1000001000");
+	CHECK_INT(run.status, 0);
+	read_whole("undo", text);
+	CHECK_STR(text, record);
+	RUN("move", "--to", "0", "--dry-run", "--undo-file", IN_TREE("none"), "0x1000001000");
+	CHECK_INT(run.status, 0);
+	CHECK(access(tree_path("none"), F_OK));
+
+	/* An empty one may be had, and what is no file of a disk. */
+	tree_write("undo", "");
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000001000");
+	CHECK_INT(run.status, 0);
+	read_whole("undo", text);
+	CHECK_STR(text, "0x1000+4096 # node=1 was=0x1000001000\n");
+	RUN("move", "--to", "0", "--undo-file", "/dev/null", "0x1000001000");
+	CHECK_INT(run.status, 0);
+	unlink(tree_path("undo"));
+	unlink(tree_path("new"));
 }
 
 /* Waits until the fake device has been called, for up to 10 s. */
@@ -736,6 +797,7 @@ RUN_MAIN(
 	{ "move --retry", retries },
 	{ "move: batches end between huge pages", keeps_huge_pages_whole },
 	{ "move --new", writes_new_addresses },
+	{ "move --undo-file spares what is there", spares_files },
 	{ "move --undo", undoes },
 	{ "move --max", keeps_to_max },
 	{ "move --rate", keeps_to_the_rate },
