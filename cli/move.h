@@ -60,7 +60,7 @@ void mover_report(const struct mover *mv);
  */
 struct undo_writer *undo_create(const char *option, const char *path, const struct input *in);
 void undo_add(struct undo_writer *writer, uint64_t old_addr, uint64_t new_addr, int from);
-/* What was added is out of this process's hands; 0, or why the first write failed. */
+/* What was added is on disk, if the file is on one; 0, or why the first write failed. */
 int undo_commit(struct undo_writer *writer);
 /* Writes the rest and frees it; false after a complaint.  NULL is fine. */
 bool undo_finish(struct undo_writer *writer);

@@ -13,6 +13,7 @@
 struct undo_writer {
 	FILE *file;
 	const char *option, *path;
+	bool on_disk;		/* a regular file */
 	int err;		/* why the first write failed */
 	/* The stretch of moved pages that is not written yet: */
 	uint64_t old_addr, new_addr, nr_bytes;
@@ -61,6 +62,7 @@ struct undo_writer *undo_create(const char *option, const char *path, const stru
 		free(writer);
 		return NULL;
 	}
+	writer->on_disk = S_ISREG(info.st_mode);
 	writer->option = option;
 	writer->path = path;
 	return writer;
@@ -100,6 +102,8 @@ int undo_commit(struct undo_writer *writer)
 		writer->err = errno;
 	if (ferror(writer->file) && !writer->err)
 		writer->err = EIO;
+	if (writer->on_disk && !writer->err && fdatasync(fileno(writer->file)))
+		writer->err = errno;
 	return -writer->err;
 }
 

@@ -12,7 +12,8 @@
  * Environment: FAKE_MPP_MODE is absent, denied or foreign; FAKE_MPP_LOG names a
  * file that gets a line per call; FAKE_MPP_SIGNAL, FAKE_MPP_EINTR, FAKE_MPP_FAIL
  * say at which moving call, from 1, half of it is done and SIGINT comes, EINTR
- * is answered, or EFAULT is answered.
+ * is answered, or EFAULT is answered.  fdatasync() writes a line to the log, too, and
+ * fails with EIO where FAKE_MPP_EIO is set.
  */
 /* With it open() would be another name of open64(), and both are needed here. */
 #undef _FILE_OFFSET_BITS
@@ -114,12 +115,33 @@ static int status_of(uint64_t page, unsigned int flags, int moving, int target)
 	return target;
 }
 
+static FILE *open_log(void)
+{
+	const char *path = getenv("FAKE_MPP_LOG");
+
+	return path ? fopen(path, "ae") : NULL;
+}
+
+int fdatasync(int fd)
+{
+	FILE *file = open_log();
+
+	if (file) {
+		fputs("fdatasync\n", file);
+		fclose(file);
+	}
+	if (getenv("FAKE_MPP_EIO")) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
 static void write_log(const struct mpp_move *arg)
 {
 	const uint64_t *pages = (const void *)(uintptr_t)arg->pages;
 	const int *nodes = (const void *)(uintptr_t)arg->nodes;
-	const char *path = getenv("FAKE_MPP_LOG");
-	FILE *file = path && arg->nr_pages ? fopen(path, "ae") : NULL;
+	FILE *file = arg->nr_pages ? open_log() : NULL;
 
 	if (!file)
 		return;

@@ -427,6 +427,7 @@ static void undoes(void)
 	RUN("move", "--json", "--strict", "--undo", IN_TREE("undo"));
 	CHECK_INT(run.status, 2);
 	CHECK_INT(json_number("pages"), 0);
+	unlink(tree_path("undo"));
 }
 
 static void keeps_to_max(void)
@@ -764,6 +765,31 @@ static void stops_without_a_record(void)
 	CHECK_HAS(run.err, "--undo-file /dev/full: No space left on device");
 	CHECK_INT(count(run.err, "\n"), 1);
 	CHECK_INT(count(run.log, "move "), 1);
+	setenv("FAKE_MPP_EIO", "1", 1);
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000000000+64M");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "undo: Input/output error");
+	CHECK_INT(count(run.log, "move "), 1);
+	unsetenv("FAKE_MPP_EIO");
+	unlink(tree_path("undo"));
+}
+
+/* Before the next batch moves, the last one is on disk. */
+static void records_on_disk(void)
+{
+	static const char *const order[] = { "query ", "move ", "fdatasync" };
+	size_t nr = 0;
+
+	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000000000+64M");
+	CHECK_INT(run.status, 0);
+	for (char *line = strtok(run.log, "\n"); line && nr < 12; line = strtok(NULL, "\n"), nr++)
+		CHECK_HAS(line, order[nr % 3]);
+	CHECK_INT(nr, 12);
+	unlink(tree_path("undo"));
+	/* What is on no disk cannot be: nor does it fail. */
+	RUN("move", "--to", "0", "--undo-file", "/dev/null", "0x1000000000+64M");
+	CHECK_INT(run.status, 0);
+	CHECK(!strstr(run.log, "fdatasync"));
 }
 
 static void informs(void)
@@ -812,6 +838,7 @@ RUN_MAIN(
 	{ "idle", explains_missing_idle_tracking },
 	{ "the revmap door", finds_pages_without_help },
 	{ "files that cannot be written, and closed ones", tells_of_bad_files },
-	{ "move --undo-file on a full disk", stops_without_a_record },
+	{ "move --undo-file on a full or broken disk", stops_without_a_record },
+	{ "move --undo-file is on disk batch by batch", records_on_disk },
 	{ "info", informs },
 )
