@@ -11,7 +11,7 @@ static const char help[] =
 "usage: movephys move --to NODE [OPTIONS] ADDR|RANGE|FILE|- ...\n"
 "       movephys move --undo FILE [OPTIONS]\n"
 "\n"
-"Moves the contents of the named pages to NODE and says what became of each.\n"
+"Moves the contents of the named pages to NODE and counts them by outcome.\n"
 "Addresses come from the arguments, from files, or from standard input (-):\n"
 "  0xADDR           the page that holds this byte\n"
 "  0xSTART-0xEND    a range; END is the first byte after it\n"
