@@ -247,6 +247,7 @@ struct mpp_pagemap_options {
 /*
  * Present pages only, in order of virtual address.  Pages that follow one
  * another both virtually and physically make one record, so a huge page is one.
+ * A kernel thread or a zombie has none.
  * Opening or reading gives -ESRCH when the process is gone, and -EPERM when
  * the caller may not see frame numbers (CAP_SYS_ADMIN in the initial user
  * namespace, and permission to look into the process); both are final.

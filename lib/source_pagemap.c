@@ -39,7 +39,7 @@ struct pagemap_source {
 	struct mpp_source base;
 	struct mpp_pagemap_options options;
 	unsigned int page_shift;
-	FILE *maps;
+	FILE *maps;		/* NULL, and no @pagemap_fd: it has no memory */
 	char *line;		/* getline()'s */
 	size_t line_size;
 	int pagemap_fd;
@@ -66,8 +66,10 @@ static void pagemap_free(struct mpp_source *src)
 {
 	struct pagemap_source *pm = to_pagemap(src);
 
-	close(pm->pagemap_fd);
-	fclose(pm->maps);
+	if (pm->maps) {
+		close(pm->pagemap_fd);
+		fclose(pm->maps);
+	}
 	free(pm->line);
 	free(pm->vas);
 	free(pm);
@@ -397,6 +399,15 @@ err_close_pagemap:
 	return err;
 }
 
+/* Of a kernel thread or a zombie the files are there, but opening them gives ESRCH. */
+static bool has_files(const char *proc, pid_t pid)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%d/pagemap", proc, (int)pid);
+	return !access(path, F_OK);
+}
+
 int mpp_pagemap_open_at(const char *proc, const struct mpp_pagemap_options *options,
 			struct mpp_source **src)
 {
@@ -416,6 +427,10 @@ int mpp_pagemap_open_at(const char *proc, const struct mpp_pagemap_options *opti
 	pm->options = *options;
 	pm->page_shift = mpp_page_shift();
 	err = open_files(pm, proc);
+	if (err == -ESRCH && has_files(proc, pm->options.pid)) {
+		pm->done = true;
+		err = 0;
+	}
 	if (err) {
 		free(pm);
 		return err;

@@ -315,6 +315,27 @@ static void sees_a_child_end(void)
 	CHECK_INT(mpp_pagemap_open(&options, &src), -ESRCH);
 }
 
+/* A zombie is there, and has no memory any more; so is a kernel thread, and never had. */
+static void has_nothing_of_a_zombie(void)
+{
+	struct mpp_pagemap_options options = { .size = sizeof(options) };
+	struct mpp_record records[NR_MAX];
+	struct mpp_source *src;
+	siginfo_t info;
+	uint64_t va;
+
+	options.pid = fork();
+	if (!options.pid)
+		_exit(0);
+	CHECK_INT(waitid(P_PID, (id_t)options.pid, &info, WEXITED | WNOWAIT), 0);
+	CHECK_INT(mpp_pagemap_open(&options, &src), 0);
+	CHECK_INT(mpp_source_read(src, NR_MAX, records), 0);
+	CHECK_INT(mpp_source_va(src, 0, &va), -ERANGE);
+	mpp_source_unref(src);
+	waitpid(options.pid, NULL, 0);
+	CHECK_INT(mpp_pagemap_open(&options, &src), -ESRCH);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -328,6 +349,7 @@ int main(void)
 		{ "this process", finds_this_process },
 		{ "a mapping that is nearly empty", finds_pages_in_a_desert },
 		{ "a child that ends", sees_a_child_end },
+		{ "a process without memory", has_nothing_of_a_zombie },
 	};
 	int status;
 
