@@ -123,8 +123,8 @@ struct stream {
 	/* NULL to print it, or what else to do with record @index of the last read. */
 	void (*take)(struct stream *stream, struct mpp_source *src, size_t index,
 		     const struct mpp_record *record);
-	/* Whether reading goes on after this error; told, it then is not a failure. */
-	bool (*forgives)(int err);
+	/* Whether reading goes on after this error, which then is for this to tell. */
+	bool (*forgives)(struct stream *stream, int err, const char *text);
 	uint64_t nr_records, nr_bytes;
 	uint64_t nr_bad;	/* bad records so far; each was complained about */
 };

@@ -41,6 +41,8 @@ struct pagemap {
 	const char *cgroup;
 	uint64_t va_start, va_end;
 	bool per_page, va, summary;
+	size_t nr_gone, nr_denied;	/* processes that were skipped */
+	char skipped[256];		/* what there is to say of the first one */
 	struct mpp_nodemap *map;
 	uint64_t page_bytes;
 	struct tally tally;
@@ -269,9 +271,28 @@ static int open_set(const struct pagemap *pm, struct mpp_source **src)
 }
 
 /* Of many processes some end in the meantime, and some may not be looked into. */
-static bool forgives(int err)
+static bool skip_process(struct stream *stream, int err, const char *text)
 {
-	return err == -ESRCH || (err == -EPERM && has_sys_admin());
+	struct pagemap *pm = (struct pagemap *)stream;
+
+	if (err != -ESRCH && (err != -EPERM || !has_sys_admin()))
+		return false;
+	if (!pm->nr_gone && !pm->nr_denied)
+		snprintf(pm->skipped, sizeof(pm->skipped), "%s", text);
+	pm->nr_gone += err == -ESRCH;
+	pm->nr_denied += err == -EPERM;
+	return true;
+}
+
+/* One line, of however many. */
+static void warn_of_skipped(const struct pagemap *pm)
+{
+	if (pm->nr_gone + pm->nr_denied == 1)
+		warn_about("%s", pm->skipped);
+	else if (pm->nr_gone + pm->nr_denied)
+		warn_about("%zu processes skipped: %zu gone, %zu that may not be looked into; "
+			   "the first: %s", pm->nr_gone + pm->nr_denied, pm->nr_gone,
+			   pm->nr_denied, pm->skipped);
 }
 
 static int open_source(struct pagemap *pm, struct mpp_source **src)
@@ -282,7 +303,7 @@ static int open_source(struct pagemap *pm, struct mpp_source **src)
 	if (err)
 		return EXIT_USAGE;
 	if (!single)
-		pm->stream.forgives = forgives;
+		pm->stream.forgives = skip_process;
 	return filters_apply(&pm->filters, src);
 }
 
@@ -308,6 +329,7 @@ static int print_pages(struct pagemap *pm)
 		pm->stream.take = print_with_va;
 	status = stream_source(&pm->stream, src);
 	mpp_source_unref(src);
+	warn_of_skipped(pm);
 	if (pm->summary && !status)
 		print_summary(pm);
 	return status;

@@ -64,10 +64,8 @@ static bool go_on(struct stream *stream, struct mpp_source *src, int err, int *s
 		return false;
 	if (err == -EINTR)
 		return true;
-	if (stream->forgives && stream->forgives(err)) {
-		warn_about("%s", text);
+	if (stream->forgives && stream->forgives(stream, err, text))
 		return true;
-	}
 	*status = EXIT_USAGE;
 	complain("%s", text);
 	if (err != -EBADMSG)

@@ -661,6 +661,36 @@ static void prints_a_pagemap(void)
 	CHECK_STR(run.out, "");
 }
 
+/* However many processes of a set are gone, that is one line. */
+static void skips_processes_in_one_line(void)
+{
+	char pids[128];
+	pid_t gone[2];
+
+	for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
+		fflush(stdout);
+		gone[i] = fork();
+		if (!gone[i])
+			_exit(0);
+		waitpid(gone[i], NULL, 0);
+	}
+	snprintf(pids, sizeof(pids), "%d,%d,%d", (int)getpid(), (int)gone[0], (int)gone[1]);
+	RUN("pagemap", "--pid", pids);
+	if (run.status == 2 && strstr(run.err, "CAP_SYS_ADMIN")) {
+		tap_skip("frame numbers are hidden from this user");
+		return;
+	}
+	CHECK_INT(run.status, 0);
+	CHECK_INT(count(run.err, "\n"), 1);
+	CHECK_HAS(run.err, "warning: 2 processes skipped: 2 gone, 0 that may not be looked into; ");
+	CHECK_HAS(run.err, "the first: process ");
+	snprintf(pids, sizeof(pids), "%d,%d", (int)getpid(), (int)gone[0]);
+	RUN("pagemap", "--summary", "--pid", pids);
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.err, " is gone\n");
+	CHECK_INT(count(run.err, "\n"), 1);
+}
+
 static void prints_zones(void)
 {
 	RUN("zones");
@@ -834,6 +864,7 @@ RUN_MAIN(
 	{ "closed pipes and full disks", is_quiet_about_a_closed_pipe },
 	{ "where", tells_where },
 	{ "pagemap", prints_a_pagemap },
+	{ "pagemap: processes that are gone", skips_processes_in_one_line },
 	{ "zones", prints_zones },
 	{ "idle", explains_missing_idle_tracking },
 	{ "the revmap door", finds_pages_without_help },
