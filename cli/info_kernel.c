@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "info.h"
 
@@ -46,25 +47,31 @@ static int option_of(const char *line)
 	return -1;
 }
 
+/* Compressed or plain. */
 static bool read_config(const char *path, struct kernel_info *kernel)
 {
-	FILE *file = fopen(path, "re");
+	bool has[NR_KERNEL_OPTIONS] = { false };
+	gzFile file = gzopen(path, "re");
 	char line[512];
-	int option;
+	int option, err;
 
 	if (!file)
 		return false;
-	while (fgets(line, sizeof(line), file)) {
+	while (gzgets(file, line, sizeof(line))) {
 		option = option_of(line);
 		if (option >= 0)
-			kernel->has[option] = true;
+			has[option] = true;
 	}
-	fclose(file);
+	gzerror(file, &err);
+	gzclose(file);
+	if (err != Z_OK)
+		return false;
+	memcpy(kernel->has, has, sizeof(has));
 	snprintf(kernel->config, sizeof(kernel->config), "%s", path);
 	return true;
 }
 
-/* Where distributions put it; /proc/config.gz is not read. */
+/* The kernel's own, or where distributions put it. */
 static void gather_config(struct kernel_info *kernel)
 {
 	static const char *const places[] = {
@@ -73,7 +80,7 @@ static void gather_config(struct kernel_info *kernel)
 	struct utsname system;
 	char path[PATH_MAX];
 
-	if (uname(&system))
+	if (read_config("/proc/config.gz", kernel) || uname(&system))
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		snprintf(path, sizeof(path), places[i], system.release);
@@ -163,7 +170,7 @@ void kernel_print_config(const struct kernel_info *kernel)
 
 	puts("\nkernel configuration:");
 	if (!*kernel->config) {
-		puts("  unknown: there is no /boot/config-RELEASE to read");
+		puts("  unknown: neither /proc/config.gz nor /boot/config-RELEASE can be read");
 		return;
 	}
 	printf("  by     %s\n  has    ", kernel->config);

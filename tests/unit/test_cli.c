@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "run.h"
 
@@ -840,6 +841,33 @@ static void informs(void)
 	CHECK(json_number("cap_sys_admin") >= 0);
 }
 
+static void reads_the_kernels_configuration(void)
+{
+	static const char text[] = "CONFIG_NUMA=y\n# CONFIG_DAMON_PADDR is not set\n"
+				   "CONFIG_CXL_REGION=m\nCONFIG_MEMCG_V1=y\n";
+	gzFile file = gzopen(tree_path("config.gz"), "w");
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s", tree_path("config.gz"));
+	CHECK_INT(gzwrite(file, text, sizeof(text) - 1), sizeof(text) - 1);
+	gzclose(file);
+	setenv("FAKE_MPP_CONFIG", path, 1);
+	RUN("info");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "  by     /proc/config.gz\n  has    NUMA, CXL_REGION\n");
+	CHECK_HAS(run.out, "  lacks  DAMON_PADDR        for damon\n");
+	CHECK_HAS(run.out, "  lacks  MEMCG              for --charged\n");
+	/* One that is cut short or no such file does not count. */
+	CHECK_INT(truncate(path, 40), 0);
+	RUN("info");
+	CHECK_INT(run.status, 0);
+	CHECK(!strstr(run.out, "/proc/config.gz\n"));
+	unlink(path);
+	RUN("info");
+	CHECK(!strstr(run.out, "/proc/config.gz\n"));
+	unsetenv("FAKE_MPP_CONFIG");
+}
+
 RUN_MAIN(
 	{ "help and version", helps },
 	{ "bad arguments are named, and nothing moves", names_bad_arguments },
@@ -872,4 +900,5 @@ RUN_MAIN(
 	{ "move --undo-file on a full or broken disk", stops_without_a_record },
 	{ "move --undo-file is on disk batch by batch", records_on_disk },
 	{ "info", informs },
+	{ "info: /proc/config.gz", reads_the_kernels_configuration },
 )
