@@ -195,7 +195,8 @@ static int exit_status(const struct mover *mv)
 	if (tally_kind(tally, MPP_STATUS_REFUSED) || tally_kind(tally, MPP_STATUS_RETRY))
 		return EXIT_MISSED;
 	if (mv->options->strict && (tally_kind(tally, MPP_STATUS_STALE) ||
-				    tally_kind(tally, MPP_STATUS_UNMOVABLE)))
+				    tally_kind(tally, MPP_STATUS_UNMOVABLE) ||
+				    tally->outcomes[OUTCOME_ELSEWHERE]))
 		return EXIT_MISSED;
 	return EXIT_DONE;
 }

@@ -269,6 +269,11 @@ static void keeps_to_from(void)
 	CHECK_INT(json_number("errors.ENOENT"), 1);
 	CHECK_INT(json_number("pages"), 3);
 	CHECK_HAS(run.log, "move nr=1 first=0x5000 last=0x5000");
+	/* What is left alone is not on the target. */
+	RUN("move", "--to", "0", "--from", "0", "--strict", "0x1000001000", "0x5000");
+	CHECK_INT(run.status, 1);
+	RUN("move", "--to", "0", "--from", "0", "--strict", "0x5000");
+	CHECK_INT(run.status, 0);
 }
 
 static void retries(void)
