@@ -43,6 +43,7 @@ static bool take_record(struct feed *feed, size_t nr_max, struct batch *batch,
 	while (!is_full(batch, nr_max, feed->next_page, shift)) {
 		batch->nodes[batch->nr] = feed->nodes[feed->pos];
 		batch->pages[batch->nr++] = feed->next_page << shift;
+		feed->nr_pages++;
 		if (feed->next_page++ == feed->last_page) {
 			feed->in_record = false;
 			feed->pos++;

@@ -245,15 +245,47 @@ bool input_reads(const struct input *in, const struct stat *file)
 	return false;
 }
 
+/* Bytes of a file, and how many of them are read; false where that is not known. */
+static bool file_position(const struct item *item, off_t *at, off_t *size)
+{
+	int fd = item->undo ? undo_fd(item->undo) : item->fd;
+	struct stat info;
+
+	*at = item->undo ? undo_position(item->undo) : lseek(fd, 0, SEEK_CUR);
+	if (*at < 0 || fstat(fd, &info) || !S_ISREG(info.st_mode))
+		return false;
+	*size = info.st_size;
+	return true;
+}
+
+static uint64_t pages_of(const struct mpp_record *record)
+{
+	uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (record->addr + (record->size_bytes - 1)) / page_bytes -
+	       record->addr / page_bytes + 1;
+}
+
+/* Of arguments by pages, of files by bytes; of both together it is not known. */
 double input_part_done(const struct input *in)
 {
-	struct stat info;
-	off_t at;
+	off_t nr_read = 0, nr_bytes = 0, at, size;
+	uint64_t nr_pages = 0;
 
-	if (in->nr_items != 1 || !in->items[0].src)
+	for (size_t i = 0; i < in->nr_items; i++) {
+		const struct item *item = &in->items[i];
+
+		if (!item->undo && !item->src) {
+			nr_pages += pages_of(&item->record);
+			continue;
+		}
+		if (!file_position(item, &at, &size))
+			return -1;
+		nr_read += at;
+		nr_bytes += size;
+	}
+	if (!nr_pages == !nr_bytes)
 		return -1;
-	at = lseek(in->items[0].fd, 0, SEEK_CUR);
-	if (at < 0 || fstat(in->items[0].fd, &info) || !S_ISREG(info.st_mode) || !info.st_size)
-		return -1;
-	return (double)at / (double)info.st_size;
+	return nr_pages ? (double)in->feed.nr_pages / (double)nr_pages :
+	       (double)nr_read / (double)nr_bytes;
 }

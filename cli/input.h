@@ -22,6 +22,7 @@ struct feed {
 	size_t pos, nr;
 	uint64_t next_page;	/* frame number within records[pos] */
 	uint64_t last_page;
+	uint64_t nr_pages;	/* that batches were given so far */
 	bool in_record;
 	int end;		/* 1 while there is more; else batch_fill()'s last answer */
 };
@@ -33,6 +34,8 @@ struct undo;
 struct undo *undo_open(const char *path);
 void undo_close(struct undo *undo);
 int undo_fd(const struct undo *undo);
+/* Behind the last line that was taken; negative where there is no such thing. */
+off_t undo_position(const struct undo *undo);
 /* 1 and the next record with its node, 0 at the end, -errno after a complaint. */
 int undo_read(struct undo *undo, struct mpp_record *record, int *node);
 

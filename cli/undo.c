@@ -50,6 +50,11 @@ int undo_fd(const struct undo *undo)
 	return fileno(undo->file);
 }
 
+off_t undo_position(const struct undo *undo)
+{
+	return ftello(undo->file);
+}
+
 /* 1 and a record, 0 for a line without one, or -EBADMSG after a complaint. */
 static int parse(const struct undo *undo, struct mpp_record *record, int *node)
 {

@@ -488,21 +488,32 @@ static void keeps_to_the_rate(void)
 	close(fds[1]);
 }
 
-/* On a terminal only: how much, how fast, and how long it will take. */
-static void shows_progress(void)
+/* What the command writes to a terminal while it runs. */
+static void watch(const char *const *args, char *text)
 {
-	char text[OUT_MAX];
 	ssize_t len;
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	CHECK(master >= 0 && !grantpt(master) && !unlockpt(master));
 	run_terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	CHECK(run_terminal >= 0);
-	RUN("move", "--to", "0", "--json", "--rate", "10M/s", "--max", "8M", "0x1000000000+64M");
+	finish(start(-1, -1, args));
 	CHECK_INT(run.status, 0);
 	CHECK_INT(fcntl(master, F_SETFL, O_NONBLOCK), 0);
-	len = read(master, text, sizeof(text) - 1);
+	len = read(master, text, OUT_MAX - 1);
 	text[len > 0 ? len : 0] = '\0';
+	close(run_terminal);
+	close(master);
+	run_terminal = -1;
+}
+
+/* On a terminal only: how much, how fast, and how long it will take. */
+static void shows_progress(void)
+{
+	char text[OUT_MAX];
+
+	watch(ARGS("move", "--to", "0", "--json", "--rate", "10M/s", "--max", "8M",
+		   "0x1000000000+64M"), text);
 	CHECK_HAS(text, "pages looked at, ");
 	CHECK_HAS(text, " MiB moved, ");
 	CHECK_HAS(text, "/s, ");
@@ -510,11 +521,34 @@ static void shows_progress(void)
 	/* And it is gone at the end, with nothing of it in the output. */
 	CHECK_HAS(text, "\r\033[K");
 	CHECK(!strstr(run.out, "looked at,"));
-	close(run_terminal);
-	close(master);
-	run_terminal = -1;
 	RUN("move", "--to", "0", "--json", "--rate", "10M/s", "--max", "4M", "0x1000000000+64M");
 	CHECK_STR(run.err, "");
+}
+
+/* A huge page's worth at a time, at 9 MiB/s: progress is shown from the second one on. */
+static void shows_the_time_left(void)
+{
+	char text[OUT_MAX];
+
+	/* Arguments by pages. */
+	watch(ARGS("move", "--to", "0", "--rate", "9M/s", "0x1000000000+2M", "0x1000400000+6M"),
+	      text);
+	CHECK_HAS(text, "1024 pages looked at, 4.0 MiB moved, ");
+	CHECK_HAS(text, ", 50 %, ");
+	CHECK_HAS(text, " s left");
+	/* Files by bytes, that of --undo to the line: one is read ahead. */
+	tree_write("undo", "0x1000000000+2M # node=0\n0x1000200000+2M # node=0\n"
+		   "0x1000400000+2M # node=0\n0x1000600000+2M # node=0\n");
+	watch(ARGS("move", "--rate", "9M/s", "--undo", IN_TREE("undo")), text);
+	CHECK_HAS(text, ", 75 %, ");
+	CHECK_HAS(text, " s left");
+	unlink(tree_path("undo"));
+	/* Both together: not known. */
+	tree_write("list", "0x1000000000+2M\n");
+	watch(ARGS("move", "--to", "0", "--rate", "9M/s", IN_TREE("list"), "0x1000400000+4M"),
+	      text);
+	CHECK_HAS(text, "pages looked at, ");
+	CHECK(!strstr(text, " s left"));
 }
 
 static void stops_on_interrupt(void)
@@ -891,6 +925,7 @@ RUN_MAIN(
 	{ "move --max", keeps_to_max },
 	{ "move --rate", keeps_to_the_rate },
 	{ "move: progress on a terminal", shows_progress },
+	{ "move: the time left", shows_the_time_left },
 	{ "move: Ctrl-C, and other signals", stops_on_interrupt },
 	{ "move: a call that fails half way", reports_a_failed_call },
 	{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },
