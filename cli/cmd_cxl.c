@@ -12,7 +12,7 @@
 
 static const char help[] =
 "usage: movephys cxl [list] [--json]\n"
-"       movephys cxl to-hpa [--unit SIZE] [--json] DEVICE:DPA|FILE|-...\n"
+"       movephys cxl to-hpa [--unit SIZE] [FILTERS] [--json] DEVICE:DPA|FILE|-...\n"
 "       movephys cxl to-dpa [--json] ADDRESS|FILE|-...\n"
 "\n"
 "A CXL memory device counts its bytes from 0: device physical addresses, DPA. Where\n"
@@ -26,8 +26,11 @@ static const char help[] =
 "          that is spread over several pages yields each with its share of the weight\n"
 "  to-dpa  the other way, as such a list\n"
 "\n"
-"  -u, --unit SIZE  what an address without a size stands for in a hot list (4K)\n"
-"  -j, --json       as JSON: one object per line, or one for list\n"
+"  -u, --unit SIZE      what an address without a size stands for in a hot list (4K)\n"
+"  -j, --json           as JSON: one object per line, or one for list\n"
+"\n"
+"Filters, of what hot lists yield:\n"
+FILTER_HELP
 "\n"
 "Windows over several host bridges may XOR addresses, which only a table tells that\n"
 "needs root to read.\n"
@@ -36,11 +39,14 @@ static const char help[] =
 "  movephys cxl\n"
 "  movephys cxl to-hpa mem0:0x10000000\n"
 "  movephys cxl to-hpa hotlist | movephys rank --top 256M | movephys move --to 0 -\n"
+"  movephys cxl to-hpa --kind anon,anon-large hotlist | movephys move --to 0 -\n"
 "  movephys pagemap --pid 1234 | movephys cxl to-dpa -\n";
 
 struct options {
 	bool json;
 	uint64_t unit_bytes;
+	struct filters filters;
+	bool filtered;		/* one of these was given */
 };
 
 static int open_topology(struct mpp_cxl **cxl)
@@ -250,28 +256,36 @@ static int print_one_hpa(const struct mpp_cxl *cxl, struct stream *stream, const
 }
 
 static int print_hot_list(const struct mpp_cxl *cxl, struct stream *stream, const char *arg,
-			  uint64_t unit_bytes)
+			  const struct options *options)
 {
-	const struct mpp_cxl_hot_options options = {
-		.size = sizeof(options),
+	const struct mpp_cxl_hot_options hot = {
+		.size = sizeof(hot),
 		.cxl = cxl,
-		.unit_bytes = unit_bytes,
+		.unit_bytes = options->unit_bytes,
 	};
 	struct mpp_source *src;
 	int status, err;
 
 	if (!strcmp(arg, "-"))
-		err = mpp_cxl_hot_open_fd(0, "<stdin>", &options, &src);
+		err = mpp_cxl_hot_open_fd(0, "<stdin>", &hot, &src);
 	else
-		err = mpp_cxl_hot_open(arg, &options, &src);
+		err = mpp_cxl_hot_open(arg, &hot, &src);
 	if (err == -EINVAL)
 		return usage_error("--unit: a power of two from 64 is wanted");
 	if (err)
 		return usage_error("\"%s\": neither DEVICE:DPA nor a file to read: %s", arg,
 				   strerror(-err));
+	status = filters_apply(&options->filters, &src);
+	if (status)
+		return status;
 	status = stream_source(stream, src);
 	mpp_source_unref(src);
 	return status;
+}
+
+static bool is_address(const char *arg)
+{
+	return strchr(arg, ':') && !strchr(arg, '/');
 }
 
 static int run_to_hpa(const struct mpp_cxl *cxl, const struct options *options, int nr_args,
@@ -284,10 +298,9 @@ static int run_to_hpa(const struct mpp_cxl *cxl, const struct options *options, 
 		return usage_error("no addresses: DEVICE:DPA, a hot list's file, or - for "
 				   "standard input");
 	for (int i = 0; i < nr_args; i++) {
-		const char *colon = strchr(args[i], ':');
-		int status = colon && !strchr(args[i], '/') ?
-			print_one_hpa(cxl, &stream, args[i], colon) :
-			print_hot_list(cxl, &stream, args[i], options->unit_bytes);
+		int status = is_address(args[i]) ?
+			print_one_hpa(cxl, &stream, args[i], strchr(args[i], ':')) :
+			print_hot_list(cxl, &stream, args[i], options);
 
 		if (status > result)
 			result = status;
@@ -448,22 +461,41 @@ static const struct verb *find_verb(const char *name)
 static int take_options(int argc, char **argv, struct options *options)
 {
 	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, 'j' },
 		{ "unit", required_argument, NULL, 'u' },
+		FILTER_OPTIONS,
+		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int opt;
+	int opt, status;
 
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":ju:", long_options, NULL)) != -1) {
-		if (opt == 'j')
+	while ((opt = getopt_long(argc, argv, ":ju:N:", long_options, NULL)) != -1) {
+		if (opt == 'j') {
 			options->json = true;
-		else if (opt != 'u')
+		} else if (filters_has(opt)) {
+			status = filters_take(opt, &options->filters);
+			if (status)
+				return status;
+			options->filtered = true;
+		} else if (opt != 'u') {
 			return option_error(argc, argv, opt);
-		else if (parse_size(optarg, &options->unit_bytes) || options->unit_bytes < 64 ||
-			 options->unit_bytes & (options->unit_bytes - 1))
+		} else if (parse_size(optarg, &options->unit_bytes) || options->unit_bytes < 64 ||
+			   options->unit_bytes & (options->unit_bytes - 1)) {
 			return usage_error("--unit %s: a power of two from 64 is wanted", optarg);
+		}
 	}
+	return EXIT_DONE;
+}
+
+/* What hot lists yield can be filtered, and nothing else. */
+static int check_filters(const struct verb *verb, int nr_args, char **args)
+{
+	if (verb->run != run_to_hpa)
+		return usage_error("filters such as --node are for `cxl to-hpa`");
+	for (int i = 0; i < nr_args; i++)
+		if (is_address(args[i]))
+			return usage_error("\"%s\": one address; filters are for hot lists",
+					   args[i]);
 	return EXIT_DONE;
 }
 
@@ -474,20 +506,22 @@ static int run_cxl(int argc, char **argv)
 	struct mpp_cxl *cxl;
 	int status = take_options(argc, argv, &options);
 
-	if (status)
-		return status;
-	if (optind < argc) {
+	if (!status && optind < argc) {
 		verb = find_verb(argv[optind]);
 		if (!verb)
-			return usage_error("\"%s\": list, to-hpa or to-dpa is wanted",
-					   argv[optind]);
+			status = usage_error("\"%s\": list, to-hpa or to-dpa is wanted",
+					     argv[optind]);
 		optind++;
 	}
-	status = open_topology(&cxl);
-	if (status)
-		return status;
-	status = verb->run(cxl, &options, argc - optind, argv + optind);
-	mpp_cxl_unref(cxl);
+	if (!status && options.filtered)
+		status = check_filters(verb, argc - optind, argv + optind);
+	if (!status)
+		status = open_topology(&cxl);
+	if (!status) {
+		status = verb->run(cxl, &options, argc - optind, argv + optind);
+		mpp_cxl_unref(cxl);
+	}
+	filters_free(&options.filters);
 	return status;
 }
 

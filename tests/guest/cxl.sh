@@ -124,6 +124,15 @@ movephys cxl to-dpa 0x1000 >out 2>err
 [ $? -eq 1 ] && grep -q 'in no CXL region' err && [ ! -s out ]
 verdict $? not-cxl
 
+# The filters are those of every source.
+movephys pagemap --pid "$MPP_HOLDER_PID" --range "$MPP_HOLDER_START+$MPP_HOLDER_BYTES" \
+	--node "$MPP_CXL_NODE" | movephys cxl to-dpa - >hot
+movephys cxl to-hpa --node "$MPP_CXL_NODE" --kind anon --mapped 1 hot >kept &&
+	movephys cxl to-hpa hot | cmp -s - kept && [ -s kept ] &&
+	movephys cxl to-hpa --kind file hot >kept && [ ! -s kept ] &&
+	movephys cxl to-hpa --node 0 - <hot >kept && [ ! -s kept ]
+verdict $? filters
+
 # ---- The manual page's examples ----
 
 run_examples() {

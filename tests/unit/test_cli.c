@@ -16,7 +16,8 @@
 static void helps(void)
 {
 	static const char *const commands[] = {
-		"move", "where", "rank", "pagemap", "sample", "idle", "zones", "info",
+		"move", "where", "rank", "pagemap", "sample", "idle", "zones", "cxl", "damon",
+		"info",
 	};
 
 	RUN("--help");
@@ -107,6 +108,25 @@ static const struct {
 	{ { "pagemap", "--pid", "1", "--node", "q" }, "--node q" },
 	{ { "pagemap", "--pid", "1", "extra" }, "\"extra\"" },
 	{ { "info", "extra" }, "\"extra\"" },
+	{ { "cxl", "frobnicate" }, "\"frobnicate\"" },
+	{ { "cxl", "--bogus" }, "--bogus" },
+	{ { "cxl", "to-hpa", "--unit", "3K", "-" }, "--unit 3K" },
+	{ { "cxl", "to-hpa", "--unit", "32", "-" }, "--unit 32" },
+	{ { "cxl", "to-hpa", "--kind", "odd", "-" }, "\"odd\"" },
+	{ { "cxl", "to-hpa", "--node", "zz", "-" }, "--node zz" },
+	{ { "cxl", "to-hpa", "--node", "0", "mem0:0x1000" }, "\"mem0:0x1000\": one address" },
+	{ { "cxl", "to-dpa", "--node", "0", "0x1000" }, "for `cxl to-hpa`" },
+	{ { "cxl", "--mapped", "1" }, "for `cxl to-hpa`" },
+	{ { "damon", "--kdamond", "x" }, "--kdamond x" },
+	{ { "damon", "--state", "busy" }, "--state busy" },
+	{ { "damon", "--min", "-1" }, "--min -1" },
+	{ { "damon", "--interval", "5" }, "--interval 5" },
+	{ { "damon", "--start", "--regions", "2-10" }, "--regions 2-10" },
+	{ { "damon", "--start", "--regions", "20-10" }, "--regions 20-10" },
+	{ { "damon", "--kind", "odd" }, "\"odd\"" },
+	{ { "damon", "--start", "--kdamond", "1" }, "--start" },
+	{ { "damon", "--sample", "1ms" }, "--start" },
+	{ { "damon", "extra" }, "\"extra\"" },
 };
 
 static void names_bad_arguments(void)
