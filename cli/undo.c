@@ -15,6 +15,7 @@ struct undo {
 	char *path;
 	char *line;		/* getline()'s */
 	size_t line_size;
+	bool is_cut;		/* the line has no newline: it is the last one */
 	uint64_t nr_lines;
 };
 
@@ -72,27 +73,32 @@ static int parse(const struct undo *undo, struct mpp_record *record, int *node)
 		text = NULL;
 	while (len && strchr(" \t\r\n", undo->line[len - 1]))
 		len--;
-	if (!mpp_record_parse(undo->line, len, 0, &why, record) && text) {
+	if (!mpp_record_parse(undo->line, len, 0, &why, record) && text && !undo->is_cut) {
 		*node = (int)number;
 		return 1;
 	}
+	if (undo->is_cut)
+		why = "the last line has no newline, so it may be cut short";
 	complain("%s:%llu: %s", undo->path, (unsigned long long)undo->nr_lines, why);
 	return -EBADMSG;
 }
 
 int undo_read(struct undo *undo, struct mpp_record *record, int *node)
 {
+	ssize_t len;
 	int result;
 
 	for (;;) {
 		errno = 0;
-		if (getline(&undo->line, &undo->line_size, undo->file) < 0) {
+		len = getline(&undo->line, &undo->line_size, undo->file);
+		if (len < 0) {
 			if (!ferror(undo->file))
 				return 0;
 			complain("--undo %s: %s", undo->path, strerror(errno));
 			return errno ? -errno : -EIO;
 		}
 		undo->nr_lines++;
+		undo->is_cut = undo->line[len - 1] != '\n';
 		result = parse(undo, record, node);
 		if (result)
 			return result;

@@ -97,8 +97,11 @@ static int bad_line(struct text_source *text, const char *line, size_t len, cons
 	return -EBADMSG;
 }
 
-/* 1 and a record, 0 for a line that holds none, or -EBADMSG. */
-static int parse_line(struct text_source *text, const char *line, size_t len,
+/*
+ * 1 and a record, 0 for a line that holds none, or -EBADMSG.  @is_cut: no newline came
+ * behind it.  0x13f4 may then be what is left of 0x13f400000, which is another page.
+ */
+static int parse_line(struct text_source *text, const char *line, size_t len, bool is_cut,
 		      struct mpp_record *record)
 {
 	const char *comment, *why;
@@ -121,6 +124,10 @@ static int parse_line(struct text_source *text, const char *line, size_t len,
 		return 0;
 	result = text->parse ? text->parse(line, len, text->flags, &why, record) :
 		 text->parse_for(text->parse_arg, line, len, &why, record);
+	if (result == 0 && is_cut) {
+		why = "the last line has no newline, so it may be cut short";
+		result = -EBADMSG;
+	}
 	if (result < 0)
 		return bad_line(text, line, len, why);
 	if (result == 0)
@@ -154,7 +161,7 @@ static int take_line(struct text_source *text, bool records_held, struct mpp_rec
 		return 2;
 
 	text->line++;
-	result = parse_line(text, line, len, record);
+	result = parse_line(text, line, len, !newline, record);
 	if (result < 0 && records_held) {
 		text->line--;
 		return result;

@@ -249,7 +249,7 @@ static void passes_flags(void)
 static void reads_streams(void)
 {
 	tree_write("in", "0x1000001000\n# comment\n0x1000002000+8k # va=0x7f00\n");
-	tree_write("list", "0x1000009000");
+	tree_write("list", "0x1000009000\n");
 	RUN("move", "--to", "0", "--json", "-", IN_TREE("list"), "0x100000a000");
 	CHECK_INT(run.status, 0);
 	CHECK_INT(json_number("outcomes.moved"), 5);
@@ -276,6 +276,29 @@ static void passes_bad_lines(void)
 	RUN("where", "--json", "-");
 	CHECK_INT(run.status, 2);
 	CHECK_INT(json_number("nodes.1"), 3);
+}
+
+/* What is left of a longer line may name another page. */
+static void passes_a_line_that_is_cut(void)
+{
+	tree_write("in", "0x1000001000\n0x1000002");
+	RUN("move", "--to", "0", "--json", "-");
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "<stdin>:2: \"0x1000002\": the last line has no newline");
+	CHECK_INT(json_number("outcomes.moved"), 1);
+	CHECK_INT(json_number("bad_lines"), 1);
+	CHECK_HAS(run.log, "move nr=1 first=0x1000001000 last=0x1000001000");
+	tree_write("undo", "0x1000001000 # node=1\n0x1000002000 # node=1");
+	RUN("move", "--json", "--undo", IN_TREE("undo"));
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "undo:2: the last line has no newline");
+	CHECK_INT(json_number("pages"), 1);
+	unlink(tree_path("undo"));
+	/* A comment or nothing may lack it. */
+	tree_write("in", "0x1000001000\n# end");
+	RUN("where", "--json", "-");
+	CHECK_INT(run.status, 0);
+	tree_write("in", "");
 }
 
 static void keeps_to_from(void)
@@ -936,6 +959,7 @@ RUN_MAIN(
 	{ "move: options become flags", passes_flags },
 	{ "move: arguments, files and standard input together", reads_streams },
 	{ "move: bad lines", passes_bad_lines },
+	{ "move: a last line that is cut", passes_a_line_that_is_cut },
 	{ "move --from", keeps_to_from },
 	{ "move --retry", retries },
 	{ "move: batches end between huge pages", keeps_huge_pages_whole },

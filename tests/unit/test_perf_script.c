@@ -87,7 +87,8 @@ static void reads_a_file(void)
 		   "  a#b 7 [000]  1.000000:    2 faults:  13f4a1040\n\n"
 		   "  thing 7 [000]  1.000001:    1 faults:          0\n"
 		   "  rubbish\n"
-		   "  thing 7 [000]  1.000002:    1 faults:  13f4a2000");
+		   "  thing 7 [000]  1.000002:    1 faults:  13f4a2000\n"
+		   "  thing 7 [000]  1.000003:    1 faults:  13f4");
 	CHECK_INT(mpp_perf_script_open(tree_path("none"), &src), -ENOENT);
 	CHECK_INT(mpp_perf_script_open(tree_path("script"), &src), 0);
 	CHECK_INT(mpp_source_read(src, 8, records), 1);
@@ -96,6 +97,9 @@ static void reads_a_file(void)
 	CHECK_HAS(mpp_source_error(src), "script:6: \"rubbish\": no physical address");
 	CHECK_INT(mpp_source_read(src, 8, records), 1);
 	CHECK_INT(records[0].time_ns, 1000002000);
+	/* Cut short, it would be another address. */
+	CHECK_INT(mpp_source_read(src, 8, records), -EBADMSG);
+	CHECK_HAS(mpp_source_error(src), "the last line has no newline");
 	CHECK_INT(mpp_source_read(src, 8, records), 0);
 	CHECK_INT(mpp_perf_stats(src, &stats), 0);
 	CHECK_INT(stats.nr_samples, 2);

@@ -69,7 +69,8 @@ static void reads_lines(void)
 		"  0x2000-0x4000  # with a comment\r\n"
 		"0x5000+8k#comment\n"
 		"#0x6000\n"
-		"0x7000";	/* no newline at the end */
+		"0x7000\n"
+		"# no newline at the end";
 	static const uint64_t addrs[] = { 0x1000, 0x2000, 0x5000, 0x7000 };
 	static const uint64_t sizes[] = { 1, 0x2000, 8192, 1 };
 	struct mpp_record records[NR_MAX];
@@ -88,6 +89,30 @@ static void reads_lines(void)
 		CHECK_INT(mpp_source_read(src, 1, records), 0);
 		mpp_source_unref(src);
 	}
+}
+
+/* The address of a line that may be cut short is nobody's; told in its place. */
+static void tells_a_cut_line(void)
+{
+	static const char *const texts[] = {
+		"0x1000\n0x2000", "0x1000\n\t0x2000  \r", "0x1000\n0x2000 3 7.5",
+		"0x1000\n0x2000 # comment",
+	};
+	struct mpp_record records[NR_MAX];
+	char errors[1024];
+	size_t nr_bad;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		for (size_t step = 1; step <= 3; step++) {
+			struct mpp_source *src = open_string(texts[i]);
+
+			CHECK_INT(read_all(src, step, records, &nr_bad, errors, sizeof(errors)), 1);
+			CHECK_INT(nr_bad, 1);
+			CHECK_INT(records[0].addr, 0x1000);
+			CHECK_HAS(errors, "list:2: \"0x2000");
+			CHECK_HAS(errors, "the last line has no newline");
+			mpp_source_unref(src);
+		}
 }
 
 static void reports_bad_lines(void)
@@ -285,6 +310,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "lines, comments, blanks, CRLF, no newline at the end", reads_lines },
+		{ "a last line that may be cut", tells_a_cut_line },
 		{ "bad lines are told with their number and passed", reports_bad_lines },
 		{ "zero bytes", survives_zero_bytes },
 		{ "very long lines", survives_long_lines },
