@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Node sets, in the syntax of numactl(8): 0, 0,2, 0-3, !1, all. */
+/* Node sets, in the syntax of numactl(8): 0, 0,2, 0-3, !1, +0, all. */
 #include <ctype.h>
 #include <numa.h>
 #include <stdarg.h>
@@ -43,19 +43,21 @@ static bool has_large_number(const char *text)
 
 bool nodes_parse(const char *option, const char *text, struct bitmask **nodes)
 {
+	const char *set = text + (*text == '!');
 	struct bitmask *mask;
 
 	if (numa_available() < 0) {
 		complain("%s %s: this kernel has no NUMA support", option, text);
 		return false;
 	}
-	/* libnuma takes an empty string for "no nodes" and "+0" as relative to a cpuset. */
-	if (!*text || strchr(text, '+') || has_large_number(text)) {
+	/* libnuma takes an empty string for "no nodes", and "0,+1" for "0,1". */
+	if (!*text || strchr(set + (*set == '+'), '+') || has_large_number(text)) {
 		complain("%s \"%s\": not a node set, such as 0, 0-2 or 1,3", option, text);
 		return false;
 	}
 	numa_said[0] = '\0';
-	mask = numa_parse_nodestring_all(text);
+	/* +0 is the first node of this process's cpuset, which bounds this call only. */
+	mask = *set == '+' ? numa_parse_nodestring(text) : numa_parse_nodestring_all(text);
 	if (!mask) {
 		complain("%s %s: not a node of this machine, or not a node set such as 0, 0-2 "
 			 "or 1,3%s%s%s", option, text, *numa_said ? " (" : "", numa_said,

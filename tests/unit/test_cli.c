@@ -77,6 +77,10 @@ static const struct {
 	{ { "where", "--door", "back", "0x1000" }, "--door back" },
 	{ { "zones", "--node", "!all" }, "--node !all" },
 	{ { "move", "--to", "0", "--from", "!all", "0x1000" }, "--from !all" },
+	{ { "zones", "--node", "+" }, "--node +" },
+	{ { "zones", "--node", "++0" }, "--node \"++0\"" },
+	{ { "zones", "--node", "0,+0" }, "--node \"0,+0\"" },
+	{ { "zones", "--node", "+1000" }, "--node +1000" },
 	{ { "zones", "extra" }, "\"extra\"" },
 	{ { "zones", "--kind", "anon,nonsense" }, "\"nonsense\"" },
 	{ { "zones", "--kind", "" }, "\"\"" },
@@ -789,6 +793,10 @@ static void prints_zones(void)
 	RUN("zones", "--summary", "--json");
 	CHECK_INT(run.status, 0);
 	CHECK_HAS(run.out, "\"managed_bytes\"");
+	/* Relative to the cpuset, which is all there is here. */
+	RUN("zones", "--node", "+0");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, " # zone=node");
 }
 
 /* Where this kernel has it, it is tested in the virtual machine. */

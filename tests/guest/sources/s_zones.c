@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Source zoneinfo, the filters over it, and what a shell may do to a source. */
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "h_command.h"
@@ -83,6 +84,27 @@ TEST(zones, huge_pages_by_cgroup, .limit_s = 180)
 		  "movephys move --from %d --to %d -", slow_node(), dir, slow_node(), fast_node());
 	region_arrived(&r, fast_node());
 	output_free(&o);
+}
+
+/* +0 is the first node of the caller's cpuset. */
+TEST(zones, nodes_of_the_cpuset, .limit_s = 180, .doorless = true)
+{
+	static const char cgroup[] = "/sys/fs/cgroup/zones-cpuset";
+	struct output o, all;
+
+	if (try_write("/sys/fs/cgroup/cgroup.subtree_control", "+cpuset"))
+		SKIP("cgroup v2 has no cpuset controller");
+	CHECK(!mkdir(cgroup, 0755) || errno == EEXIST, "%s: %s", cgroup, strerror(errno));
+	write_text("/sys/fs/cgroup/zones-cpuset/cpuset.mems", "%d", slow_node());
+	all = shell_ok("movephys zones --node %d", slow_node());
+	o = shell_ok("echo 0 >%s/cgroup.procs && movephys zones --node +0", cgroup);
+	CHECK(*o.out && !strcmp(o.out, all.out), "%s", o.out);
+	output_free(&o);
+	o = shell("echo 0 >%s/cgroup.procs && movephys zones --node +1", cgroup);
+	CHECK(o.status == 2 && strstr(o.err, "--node +1"), "%s", o.err);
+	output_free(&o);
+	output_free(&all);
+	rmdir(cgroup);
 }
 
 static void share(struct child *me, void *arg)
