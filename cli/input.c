@@ -49,7 +49,6 @@ static int open_stdin(unsigned int text_flags, struct item *item)
 
 static int open_file(const char *path, unsigned int text_flags, struct item *item)
 {
-	struct stat info;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int err = fd < 0 ? -errno : 0;
 
@@ -57,8 +56,6 @@ static int open_file(const char *path, unsigned int text_flags, struct item *ite
 		complain("\"%s\": neither an address (0x...) nor a file", path);
 		return err;
 	}
-	if (!err && !fstat(fd, &info) && S_ISDIR(info.st_mode))
-		err = -EISDIR;
 	if (!err)
 		err = mpp_text_open_fd(fd, path, text_flags, &item->src);
 	if (err) {

@@ -67,7 +67,7 @@ static bool go_on(struct stream *stream, struct mpp_source *src, int err, int *s
 	if (stream->forgives && stream->forgives(stream, err, text))
 		return true;
 	*status = EXIT_USAGE;
-	complain("%s", text);
+	complain("%s%s", text, err == -EPERM && !has_sys_admin() ? "; run it as root (sudo)" : "");
 	if (err != -EBADMSG)
 		return false;
 	stream->nr_bad++;

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/types.h>
+#include <sys/stat.h>
 
 #include "input.h"
 
@@ -22,17 +22,19 @@ struct undo {
 struct undo *undo_open(const char *path)
 {
 	struct undo *undo = calloc(1, sizeof(*undo));
+	struct stat info;
+	int err = ENOMEM;
 
-	if (!undo)
-		return NULL;
-	undo->path = strdup(path);
-	undo->file = fopen(path, "re");
-	if (!undo->path || !undo->file) {
-		complain("--undo %s: %s", path, strerror(errno));
-		undo_close(undo);
-		return NULL;
+	if (undo && (undo->path = strdup(path))) {
+		undo->file = fopen(path, "re");
+		err = !undo->file ? errno :
+		      !fstat(fileno(undo->file), &info) && S_ISDIR(info.st_mode) ? EISDIR : 0;
 	}
-	return undo;
+	if (!err)
+		return undo;
+	complain("--undo %s: %s", path, strerror(err));
+	undo_close(undo);
+	return NULL;
 }
 
 void undo_close(struct undo *undo)

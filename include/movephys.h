@@ -204,6 +204,7 @@ int mpp_source_va(const struct mpp_source *src, size_t index, uint64_t *va);
  * optional.
  *
  * A read that meets a bad line returns -EBADMSG; the next one goes on behind it.
+ * Opening a folder gives -EISDIR.
  * An address on a last line without a newline is bad: the line may be cut short.
  */
 #define MPP_TEXT_PFN	(1u << 0)	/* frame numbers, not byte addresses */

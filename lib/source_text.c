@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -220,8 +221,11 @@ int mpp_lines_open_fd(int fd, const char *name, mpp_line_parse *parse, unsigned 
 		      struct mpp_source **src)
 {
 	struct text_source *text;
+	struct stat info;
 	int err;
 
+	if (!fstat(fd, &info) && S_ISDIR(info.st_mode))
+		return -EISDIR;
 	text = malloc(sizeof(*text));
 	if (!text)
 		return -ENOMEM;

@@ -74,6 +74,7 @@ static const struct {
 	{ { "move", "--to", "0", "--undo", "x" }, "--undo and --to" },
 	{ { "move", "--undo", "/nonexistent/x" }, "--undo /nonexistent/x" },
 	{ { "move", "--undo", "x", "0x1000" }, "\"0x1000\"" },
+	{ { "move", "--undo", "/" }, "--undo /: Is a directory" },
 	{ { "where", "--door", "back", "0x1000" }, "--door back" },
 	{ { "zones", "--node", "!all" }, "--node !all" },
 	{ { "move", "--to", "0", "--from", "!all", "0x1000" }, "--from !all" },
@@ -164,6 +165,9 @@ static void tells_one_line_without_a_door(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
 		setenv("FAKE_MPP_MODE", modes[i].mode, 1);
+		/* What is wrong with the arguments comes first. */
+		RUN("move", "--undo", "/");
+		CHECK_HAS(run.err, "Is a directory");
 		RUN("move", "--to", "0", "0x1000");
 		CHECK_INT(run.status, 2);
 		CHECK_HAS(run.err, modes[i].says);
