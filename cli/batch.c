@@ -5,6 +5,8 @@
 
 #include "input.h"
 
+#define HOLE_BYTES	(UINT64_C(1) << 30)	/* below that, asking takes no time either */
+
 static unsigned int page_shift(void)
 {
 	return (unsigned int)__builtin_ctzl((unsigned long)sysconf(_SC_PAGESIZE));
@@ -17,6 +19,40 @@ static void start_record(struct feed *feed, unsigned int shift)
 	feed->next_page = record->addr >> shift;
 	feed->last_page = (record->addr + (record->size_bytes - 1)) >> shift;
 	feed->in_record = true;
+	/* Anew for each, as memory comes and goes, and input may take days to come. */
+	feed->map = mpp_nodemap_free(feed->map);
+	if (record->size_bytes >= HOLE_BYTES && mpp_nodemap_open(&feed->map))
+		feed->map = NULL;
+}
+
+static void end_record(struct feed *feed)
+{
+	feed->in_record = false;
+	feed->pos++;
+}
+
+/*
+ * Goes on behind a hole that the record is in, page by page it may be hours.  True at
+ * the record's end.
+ */
+static bool pass_hole(struct feed *feed, struct batch *batch, unsigned int shift)
+{
+	uint64_t last, last_page;
+
+	if (batch->with_holes || !feed->map ||
+	    mpp_nodemap_range(feed->map, feed->next_page << shift, &last) >= 0)
+		return false;
+	last_page = last >> shift < feed->last_page ? last >> shift : feed->last_page;
+	if (last_page - feed->next_page < HOLE_BYTES >> shift)
+		return false;
+	batch->nr_absent += last_page - feed->next_page + 1;
+	feed->nr_pages += last_page - feed->next_page + 1;
+	if (last_page == feed->last_page) {
+		end_record(feed);
+		return true;
+	}
+	feed->next_page = last_page + 1;
+	return false;
 }
 
 /*
@@ -40,13 +76,14 @@ static bool is_full(const struct batch *batch, size_t nr_max, uint64_t next_page
 static bool take_record(struct feed *feed, size_t nr_max, struct batch *batch,
 			unsigned int shift)
 {
+	if (pass_hole(feed, batch, shift))
+		return true;
 	while (!is_full(batch, nr_max, feed->next_page, shift)) {
 		batch->nodes[batch->nr] = feed->nodes[feed->pos];
 		batch->pages[batch->nr++] = feed->next_page << shift;
 		feed->nr_pages++;
 		if (feed->next_page++ == feed->last_page) {
-			feed->in_record = false;
-			feed->pos++;
+			end_record(feed);
 			return true;
 		}
 	}
@@ -60,6 +97,7 @@ int batch_fill(struct input *in, size_t nr_max, struct batch *batch)
 	int nr;
 
 	batch->nr = 0;
+	batch->nr_absent = 0;
 	if (nr_max > BATCH_PAGES)
 		nr_max = BATCH_PAGES;
 	while (feed->end == 1) {

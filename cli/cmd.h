@@ -194,6 +194,8 @@ void filters_free(struct filters *filters);
 #define BATCH_MAX	(BATCH_PAGES + BATCH_SLACK)
 
 struct batch {
+	bool with_holes;	/* set by the caller: leave out nothing */
+	uint64_t nr_absent;	/* pages of large holes, which were left out: -ENXIO */
 	size_t nr;
 	uint64_t pages[BATCH_MAX];
 	int nodes[BATCH_MAX];	/* that the input asks for; -1 for none */
@@ -201,7 +203,8 @@ struct batch {
 
 /*
  * Fills @batch with up to @nr_max pages (and what completes a huge page), until it
- * is full or the input would wait.  1: go on
+ * is full or the input would wait.  What the machine's memory map knows to be no
+ * memory is only counted, where a range has a GiB of it on end.  1: go on
  * with what is there and come back; 0: these are the last; negative: give up
  * (the reason was told), @batch holds what came before.
  */
@@ -235,7 +238,7 @@ struct tally {
 
 const char *outcome_name(enum outcome outcome);
 void tally_outcome(struct tally *tally, enum outcome outcome);
-void tally_error(struct tally *tally, int status);
+void tally_error(struct tally *tally, int status, uint64_t nr_pages);
 void tally_pair(struct tally *tally, int from, int to, uint64_t nr_pages);
 uint64_t tally_kind(const struct tally *tally, enum mpp_status_kind kind);
 /* A line per error, with what helps against it when @with_hints. */

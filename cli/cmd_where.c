@@ -171,7 +171,7 @@ static int ask(struct where *where)
 		if (where->list)
 			print_entry(where, i);
 		if (where->status[i] < 0) {
-			tally_error(&where->tally, where->status[i]);
+			tally_error(&where->tally, where->status[i], 1);
 			continue;
 		}
 		where->tally.nr_entries++;
@@ -188,10 +188,13 @@ static int ask_all(struct where *where)
 {
 	int more, err;
 
+	/* A list has a line for each page. */
+	where->batch.with_holes = where->list;
 	do {
 		more = batch_fill(where->in, BATCH_PAGES, &where->batch);
 		if (interrupt_seen())
 			return 0;
+		tally_error(&where->tally, -ENXIO, where->batch.nr_absent);
 		err = where->batch.nr ? ask(where) : 0;
 		if (err < 0 && !interrupt_seen()) {
 			complain("the call failed as a whole: %s", strerror(-err));

@@ -151,6 +151,7 @@ void input_close(struct input *in)
 		if (in->items[i].src && in->items[i].fd != STDIN_FILENO)
 			close(in->items[i].fd);
 	}
+	mpp_nodemap_free(in->feed.map);
 	free(in->items);
 	free(in);
 }

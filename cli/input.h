@@ -24,6 +24,7 @@ struct feed {
 	uint64_t last_page;
 	uint64_t nr_pages;	/* that batches were given so far */
 	bool in_record;
+	struct mpp_nodemap *map;	/* as of a record with room for holes; NULL for none */
 	int end;		/* 1 while there is more; else batch_fill()'s last answer */
 };
 

@@ -43,7 +43,7 @@ static int locate(struct mover *mv)
 		}
 		/* Where it is unknown, --from cannot be kept: do not touch it. */
 		if (options->from && mv->from[i] < 0) {
-			tally_error(&mv->tally, mv->from[i]);
+			tally_error(&mv->tally, mv->from[i], 1);
 			continue;
 		}
 		mv->todo[mv->nr_todo++] = i;
@@ -154,7 +154,7 @@ static void settle(struct mover *mv, const bool *listed)
 			continue;
 		}
 		if (status < 0) {
-			tally_error(&mv->tally, status);
+			tally_error(&mv->tally, status, 1);
 			continue;
 		}
 		moved = dry_run ? mv->from[i] != status : mv->new_pages[i] != mv->batch.pages[i];
@@ -243,6 +243,7 @@ void mover_run(struct mover *mv)
 		more = batch_fill(mv->in, batch_room(mv), &mv->batch);
 		if (interrupt_seen())
 			break;
+		tally_error(&mv->tally, -ENXIO, mv->batch.nr_absent);
 		start_ns = clock_ns();
 		moved_before = mv->tally.outcomes[OUTCOME_MOVED];
 		/* With --strict nothing behind a bad line counts, what was before it does. */

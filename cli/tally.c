@@ -25,14 +25,14 @@ void tally_outcome(struct tally *tally, enum outcome outcome)
 	tally->outcomes[outcome]++;
 }
 
-void tally_error(struct tally *tally, int status)
+void tally_error(struct tally *tally, int status, uint64_t nr_pages)
 {
 	/* Index 0 is for statuses that no version of the contract has. */
 	bool known = status < 0 && status > -TALLY_ERRNO_MAX && *mpp_status_name(status) != '?';
 	unsigned int index = known ? (unsigned int)-status : 0;
 
-	tally->nr_entries++;
-	tally->errors[index]++;
+	tally->nr_entries += nr_pages;
+	tally->errors[index] += nr_pages;
 }
 
 void tally_pair(struct tally *tally, int from, int to, uint64_t nr_pages)

@@ -721,6 +721,41 @@ static void tells_where(void)
 	CHECK_INT(run.status, 1);
 }
 
+/* 20 TiB are long, asked for page by page: what is no memory is not asked for. */
+static void passes_holes(void)
+{
+	const long long all = (20LL << 40) / 4096;
+	unsigned long long addr, size, end = 0;
+	char range[64];
+
+	RUN("where", "--json", "0x500000000000+20T", "0x5000");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("pages"), all + 1);
+	CHECK_INT(json_number("errors.ENXIO"), all);
+	CHECK_INT(json_number("nodes.0"), 1);
+	CHECK_HAS(run.log, "query nr=1 first=0x5000 ");
+	RUN("move", "--to", "0", "--json", "0x500000000000+20T");
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("errors.ENXIO"), all);
+	CHECK_STR(run.log, "");
+	/* The end of memory is. */
+	RUN("zones");
+	for (char *line = strtok(run.out, "\n"); line; line = strtok(NULL, "\n"))
+		if (sscanf(line, "%llx+%llu", &addr, &size) == 2 && addr + size > end)
+			end = addr + size;
+	snprintf(range, sizeof(range), "0x%llx+20T", end - (1 << 20));
+	RUN("where", "--json", range);
+	CHECK_INT(run.status, 0);
+	CHECK_INT(json_number("pages"), all);
+	CHECK(json_number("errors.ENXIO") > all / 2 && json_number("errors.ENXIO") <= all - 256);
+	snprintf(range, sizeof(range), "first=0x%llx ", end - (1 << 20));
+	CHECK_HAS(run.log, range);
+	/* So is what is small. */
+	RUN("where", "--json", "0x500000000000+512M");
+	CHECK_INT(json_number("errors.ENXIO"), -1);
+	CHECK_HAS(run.log, "query ");
+}
+
 static void prints_a_pagemap(void)
 {
 	char pid[16];
@@ -987,6 +1022,7 @@ RUN_MAIN(
 	{ "move: input that is slow, Ctrl-C while waiting", acts_while_input_is_open },
 	{ "closed pipes and full disks", is_quiet_about_a_closed_pipe },
 	{ "where", tells_where },
+	{ "where and move: holes of terabytes", passes_holes },
 	{ "pagemap", prints_a_pagemap },
 	{ "pagemap: processes that are gone", skips_processes_in_one_line },
 	{ "zones", prints_zones },
