@@ -67,15 +67,13 @@ struct info {
 
 void info_read_line(const char *path, char *line, size_t size)
 {
-	FILE *file = fopen(path, "re");
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, line, size - 1);
 
-	line[0] = '\0';
-	if (!file)
-		return;
-	if (!fgets(line, (int)size, file))
-		line[0] = '\0';
+	line[len < 0 ? 0 : len] = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	fclose(file);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* "none [integrity] confidentiality" gives "integrity". */
@@ -213,6 +211,16 @@ static bool needs_signature(const struct info *info)
 	       (*info->lockdown && strcmp(info->lockdown, "none"));
 }
 
+/* Where modprobe would not do: what would; NULL where it would. */
+static const char *before_modprobe(const struct info *info)
+{
+	if (!info->kernel.is_module_installed)
+		return "install it for this kernel: the package movephys-dkms, or `make install`";
+	if (info->kernel.is_module_unsigned && needs_signature(info))
+		return "sign it with a key that the machine trusts";
+	return NULL;
+}
+
 /* Whether the only thing missing is privilege. */
 static bool is_shut_by_privilege(const struct info *info)
 {
@@ -249,6 +257,8 @@ static void next_command(const struct info *info, char *text, size_t size)
 		snprintf(text, size, "movephys pagemap --pid $$ | movephys where -");
 	else if (is_shut_by_privilege(info) || !info->sys_admin)
 		snprintf(text, size, "sudo movephys info");
+	else if (before_modprobe(info))
+		snprintf(text, size, "movephys pagemap --pid $$ | movephys where --door revmap -");
 	else
 		snprintf(text, size, "modprobe move_phys_pages");
 }
@@ -441,6 +451,8 @@ static int run_info(int argc, char **argv)
 	}
 	sources_gather(info.sources);
 	kernel_gather(&info.kernel);
+	if (info.doors[DOOR_DEVICE].err == -ENOSYS && before_modprobe(&info))
+		info.doors[DOOR_DEVICE].remedy = before_modprobe(&info);
 	if (json)
 		print_json(&info);
 	else

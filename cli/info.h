@@ -26,13 +26,15 @@ struct json_object *sources_json(const struct source_info sources[NR_SOURCES]);
 /* The first line of a file, "" when there is none to read. */
 void info_read_line(const char *path, char *line, size_t size);
 
-/* The kernel: how it was built, and which of DAMON's schemes move pages. */
+/* The kernel: how it was built, its module, and which of DAMON's schemes move pages. */
 
 #define NR_KERNEL_OPTIONS	11
 
 struct kernel_info {
 	char config[PATH_MAX];		/* the file that tells, "" for none */
 	bool has[NR_KERNEL_OPTIONS];
+	bool is_module_installed;	/* where modprobe finds it */
+	bool is_module_unsigned;	/* as far as its file can be read: not when compressed */
 	bool has_damon, is_damon_hidden;
 	char schemes[256];		/* names with commas between */
 };

@@ -2,6 +2,7 @@
 /* movephys info: how the kernel was built, and whom of its own it lets move pages. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <string.h>
@@ -89,6 +90,50 @@ static void gather_config(struct kernel_info *kernel)
 	}
 }
 
+/* ---- The module ---- */
+
+/* The kernel looks for the mark at the end of the file (scripts/sign-file.c). */
+static bool is_unsigned(const char *path)
+{
+	static const char mark[] = "~Module signature appended~\n";
+	char end[sizeof(mark) - 1];
+	size_t len = strlen(path);
+	int fd = len > 3 && !strcmp(path + len - 3, ".ko") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	bool found = size > (off_t)sizeof(end) &&
+		     pread(fd, end, sizeof(end), size - (off_t)sizeof(end)) == sizeof(end) &&
+		     !memcmp(end, mark, sizeof(end));
+
+	if (fd >= 0)
+		close(fd);
+	return size >= 0 && !found;
+}
+
+/* modules.dep has a line `FILE: what it needs` for each module, below its own folder. */
+static void gather_module(struct kernel_info *kernel)
+{
+	char folder[PATH_MAX / 2], path[PATH_MAX], line[PATH_MAX / 2];
+	struct utsname system;
+	gzFile file;
+
+	if (uname(&system))
+		return;
+	snprintf(folder, sizeof(folder), "/lib/modules/%s", system.release);
+	snprintf(path, sizeof(path), "%s/modules.dep", folder);
+	file = gzopen(path, "re");
+	while (file && gzgets(file, line, sizeof(line))) {
+		line[strcspn(line, ":")] = '\0';
+		if (!strstr(line, "/move_phys_pages.ko"))
+			continue;
+		snprintf(path, sizeof(path), "%s%s%s", *line == '/' ? "" : folder,
+			 *line == '/' ? "" : "/", line);
+		kernel->is_module_installed = true;
+		kernel->is_module_unsigned = is_unsigned(path);
+	}
+	if (file)
+		gzclose(file);
+}
+
 /* ---- DAMON ---- */
 
 static void add_scheme(struct kernel_info *kernel, const char *name)
@@ -159,6 +204,7 @@ static void gather_damon(struct kernel_info *kernel)
 void kernel_gather(struct kernel_info *kernel)
 {
 	gather_config(kernel);
+	gather_module(kernel);
 	gather_damon(kernel);
 }
 

@@ -13,8 +13,8 @@
  * file that gets a line per call; FAKE_MPP_SIGNAL, FAKE_MPP_EINTR, FAKE_MPP_FAIL
  * say at which moving call, from 1, half of it is done and SIGINT comes, EINTR
  * is answered, or EFAULT is answered.  fdatasync() writes a line to the log, too, and
- * fails with EIO where FAKE_MPP_EIO is set.  FAKE_MPP_CONFIG names what is opened for
- * /proc/config.gz.
+ * fails with EIO where FAKE_MPP_EIO is set.  FAKE_MPP_ROOT is a folder
+ * whose files are opened instead of those of the same names below /.
  */
 /* With it open() would be another name of open64(), and both are needed here. */
 #undef _FILE_OFFSET_BITS
@@ -59,10 +59,13 @@ static int is_mode(const char *mode)
 
 static int open_any(const char *path, int flags, mode_t mode)
 {
+	const char *root = getenv("FAKE_MPP_ROOT");
+	char instead[1024];
 	int fd;
 
-	if (!strcmp(path, "/proc/config.gz") && getenv("FAKE_MPP_CONFIG"))
-		path = getenv("FAKE_MPP_CONFIG");
+	snprintf(instead, sizeof(instead), "%s%s", root ? root : "", path);
+	if (root && *path == '/' && !access(instead, F_OK))
+		path = instead;
 	if (strcmp(path, "/dev/move_phys_pages"))
 		return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 	if (is_mode("absent") || is_mode("denied")) {
