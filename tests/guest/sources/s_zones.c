@@ -258,10 +258,17 @@ TEST(shell, full_target, .limit_s = 180)
 TEST(shell, unprivileged, .limit_s = 180, .doorless = true)
 {
 	static const char *const commands[] = {
-		"move --to 0 0x100000", "where 0x100000", "pagemap --pid 1", "idle",
-		"zones --kind anon", "move --door revmap --to 0 0x100000",
+		"move --to 0 0x100000", "where 0x100000", "pagemap --pid 1",
+		"pagemap --pid 1,$$", "pagemap --pid $$", "pagemap --pid $$,1",
+		"pagemap --cgroup /sys/fs/cgroup", "pagemap --pid 1 --summary",
+		"idle", "idle --summary", "zones --kind anon", "damon", "damon --start",
+		"sample --duration 1s", "sample --event faults --duration 1s",
+		"move --door revmap --to 0 0x100000",
+		"where --door revmap 0x100000",
 	};
 
+	/* Of this kernel's own it may be that anybody may sample. */
+	write_restored("/proc/sys/kernel/perf_event_paranoid", "2", NULL);
 	MUST(setgid(1000));
 	MUST(setuid(1000));
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
@@ -272,6 +279,9 @@ TEST(shell, unprivileged, .limit_s = 180, .doorless = true)
 			SKIP("user 1000 may not run the command here");
 		CHECK(o.status == 2, "%s: status %d", commands[i], o.status);
 		CHECK(end && !end[1], "%s: %s", commands[i], o.err);
+		/* And with the way out, where there is one. */
+		if (!strncmp(commands[i], "pagemap", 7))
+			CHECK(strstr(o.err, "run it as root"), "%s: %s", commands[i], o.err);
 		output_free(&o);
 	}
 }
