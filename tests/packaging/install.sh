@@ -16,6 +16,12 @@ map_exports() {
 	sed -n '/^global:/,/^local:/s/^\t\([a-z_0-9]*\);$/\1/p' "$tree/lib/libmovephys.map" | sort
 }
 
+# It answers its caller: it writes to nobody's terminal or log, and ends nobody's process.
+library_oversteps() {
+	nm -D --undefined-only "$1" | sed 's/.* U //; s/@.*//' | grep -xE \
+		'std(out|err)|(__)?v?(f|d)?printf(_chk)?|f?putc(har)?|f?puts|_IO_putc|fwrite|perror|psignal|v?(err|warn)x?|error(_at_line)?|(__)?v?syslog(_chk)?|_?exit|_Exit|quick_exit|abort|raise|__assert_fail'
+}
+
 test_library() {
 	local lib=$1 soname
 	soname=$(readelf -d "$lib/libmovephys.so" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
@@ -23,6 +29,10 @@ test_library() {
 	verdict install/soname $? "the library's name for the linker is '$soname', and no such file"
 	diff <(map_exports) <(library_exports "$lib/libmovephys.so") >"$work/diff"
 	verdict install/symbols $? "the library exports other symbols than lib/libmovephys.map" "$work/diff"
+	library_oversteps "$lib/libmovephys.so" >"$work/oversteps"
+	[[ ! -s $work/oversteps ]]
+	verdict install/no-printing-no-exiting $? "the library calls what prints or ends the process" \
+		"$work/oversteps"
 	readelf -d "$lib/libmovephys.so" "$root/usr/bin/movephys" |
 		grep -E 'RPATH|RUNPATH' >"$work/rpath"
 	[[ ! -s $work/rpath ]]
