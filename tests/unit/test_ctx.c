@@ -287,11 +287,70 @@ static void drop_in_opens_once(void)
 	CHECK_INT(wait_status, 0);
 }
 
+struct sharer {
+	struct mpp_ctx *ctx;
+	int number;
+	pthread_t thread;
+};
+
+/* Moves and asks by a handle of which it has a reference; NULL when all was as for one thread. */
+static void *use_shared(void *arg)
+{
+	struct sharer *sharer = arg;
+	int target = 1 + sharer->number % 7;
+	const uint64_t pages[] = { ON_NODE(8) | 0x1000, FAILS(EBUSY), ON_NODE(target) };
+	const int nodes[] = { target, target, target };
+	uint64_t new_pages[3];
+	int status[3];
+	struct mpp_request req = {
+		.size = sizeof(req), .nr_pages = 3, .pages = pages, .nodes = nodes,
+		.status = status, .new_pages = new_pages,
+	};
+	void *result = NULL;
+
+	pthread_barrier_wait(&all_ready);
+	for (int i = 0; i < 200 && !result; i++) {
+		mpp_ref(sharer->ctx);
+		if (mpp_move(sharer->ctx, &req) != 1 || status[0] != target ||
+		    status[1] != -EBUSY || new_pages[0] != (ON_NODE(target) | 0x1000) ||
+		    mpp_query(sharer->ctx, 3, pages, status) != 1 || status[0] != 8 ||
+		    mpp_ctx_door(sharer->ctx) != MPP_DOOR_DEVICE)
+			result = arg;
+		mpp_unref(sharer->ctx);
+	}
+	mpp_unref(sharer->ctx);
+	return result;
+}
+
+static void shares_a_handle(void)
+{
+	struct sharer sharers[8];
+	int nr_files = nr_open_files();
+	struct mpp_ctx *ctx;
+	void *result;
+
+	CHECK_INT(mpp_open(MPP_DOOR_DEVICE, &ctx), 0);
+	pthread_barrier_init(&all_ready, NULL, ARRAY_LEN(sharers));
+	for (size_t i = 0; i < ARRAY_LEN(sharers); i++) {
+		sharers[i] = (struct sharer) { .ctx = mpp_ref(ctx), .number = (int)i };
+		CHECK_INT(pthread_create(&sharers[i].thread, NULL, use_shared, &sharers[i]), 0);
+	}
+	/* Whoever is last closes it. */
+	mpp_unref(ctx);
+	for (size_t i = 0; i < ARRAY_LEN(sharers); i++) {
+		pthread_join(sharers[i].thread, &result);
+		CHECK(!result);
+	}
+	pthread_barrier_destroy(&all_ready);
+	CHECK_INT(nr_open_files(), nr_files);
+}
+
 TAP_MAIN(
 	{ "no door, or something else in its place", no_door },
 	{ "system call numbers that cannot be right", bad_numbers },
 	{ "moving and asking", moves_and_queries },
 	{ "requests of other sizes", checks_requests },
+	{ "threads that share a handle", shares_a_handle },
 	{ "drop-in call: no door, no permission", drop_in_without_a_door },
 	{ "drop-in call: a door that appears later", drop_in_works_once_there_is_one },
 	{ "drop-in call: its descriptor closed by others", drop_in_survives_closing },

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -444,6 +445,56 @@ static void checks_options(void)
 	close(fds[1]);
 }
 
+/* Asks what it can, with a reference and a hot list of its own; NULL when all was right. */
+static void *ask_often(void *arg)
+{
+	struct mpp_cxl *cxl = mpp_cxl_ref(arg);
+	const struct mpp_cxl_hot_options options = { .size = sizeof(options), .cxl = cxl };
+	struct mpp_cxl_region region = { .size = sizeof(region) };
+	struct mpp_record record;
+	struct mpp_source *src;
+	void *result = NULL;
+	int fds[2];
+
+	for (uint64_t i = 0; i < 2000 && !result; i++) {
+		const uint64_t dpa = i * 4099;
+		uint64_t hpa, back;
+		size_t device;
+
+		if (mpp_cxl_find_device(cxl, "mem1", 4) != 1 ||
+		    mpp_cxl_get_region(cxl, 0, &region) || region.ways != 2 ||
+		    mpp_cxl_to_hpa(cxl, i % 2, dpa, &hpa) ||
+		    mpp_cxl_to_dpa(cxl, hpa, &device, &back) || device != i % 2 || back != dpa)
+			result = arg;
+	}
+	if (pipe(fds) || write(fds[1], "mem1 0x1000 5\n", 14) != 14 || close(fds[1]) ||
+	    mpp_cxl_hot_open_fd(fds[0], "pipe", &options, &src))
+		return arg;
+	mpp_cxl_unref(cxl);
+	if (mpp_source_read(src, 1, &record) != 1 || record.addr != region.start + 0x2000)
+		result = arg;
+	mpp_source_unref(src);
+	close(fds[0]);
+	return result;
+}
+
+static void answers_many_threads(void)
+{
+	pthread_t threads[4];
+	struct mpp_cxl *cxl;
+	void *result;
+
+	record("cxl-6.12-2.txt");
+	cxl = open_recorded();
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
+		CHECK_INT(pthread_create(&threads[i], NULL, ask_often, cxl), 0);
+	for (size_t i = 0; i < ARRAY_LEN(threads); i++) {
+		pthread_join(threads[i], &result);
+		CHECK(!result);
+	}
+	done(cxl);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -455,6 +506,7 @@ int main(void)
 		{ "hot lists: entries, skips, bad lines", reads_hot_lists },
 		{ "hot lists: weights add up", shares_the_weight },
 		{ "hot lists: options, waiting, cancelling", checks_options },
+		{ "threads that ask one topology", answers_many_threads },
 	};
 
 	data_dir = getenv("UNIT_DATA");
