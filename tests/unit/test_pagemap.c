@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The pagemap source on recorded files, and on this very process. */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -294,6 +298,85 @@ static void finds_pages_in_a_desert(void)
 	munmap(pages, len);
 }
 
+/* A struct pm_scan_arg that says nothing but its size: refused where there is such a call. */
+static bool kernel_scans(void)
+{
+	uint64_t arg[12] = { sizeof(arg), UINT64_MAX };
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	bool known = fd >= 0 && ioctl(fd, _IOWR('f', 16, arg), arg) && errno != ENOTTY;
+
+	close(fd);
+	return known;
+}
+
+static double cpu_seconds(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/* To read two thousand million entries takes a minute; to ask where there are pages, nothing. */
+static void asks_rather_than_reads(void)
+{
+	enum { NR_PAGES = 40 };
+	const size_t len = (size_t)8 << 40, step = len / NR_PAGES;
+	struct mpp_pagemap_options options = { .size = sizeof(options), .pid = getpid() };
+	struct mpp_record records[NR_MAX];
+	struct mpp_source *src;
+	double start;
+	char *pages;
+	int nr;
+
+	pages = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!kernel_scans() || pages == MAP_FAILED) {
+		tap_skip(pages == MAP_FAILED ? "there is no room for 8 TiB of addresses" :
+			 "this kernel has no PAGEMAP_SCAN (6.7 has)");
+		return;
+	}
+	madvise(pages, len, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < NR_PAGES; i++)
+		pages[i * step] = 1;
+	options.va_start = (uintptr_t)pages;
+	options.va_end = (uintptr_t)pages + len;
+	CHECK_INT(mpp_pagemap_open(&options, &src), 0);
+	start = cpu_seconds();
+	nr = mpp_source_read(src, NR_MAX, records);
+	if (nr == -EPERM)
+		tap_skip("frame numbers are hidden from this user");
+	else
+		CHECK_INT(nr, NR_PAGES);
+	CHECK(cpu_seconds() - start < 5);
+	mpp_source_unref(src);
+	munmap(pages, len);
+}
+
+static void *cancel_at_once(void *src)
+{
+	mpp_source_cancel(src);
+	return NULL;
+}
+
+/* From the next read on, whoever cancels and whatever is left. */
+static void stops_when_cancelled(void)
+{
+	struct mpp_record records[NR_MAX];
+	struct mpp_source *src;
+	pthread_t thread;
+
+	record_process();
+	CHECK_INT(open_7(MPP_PAGEMAP_PER_PAGE, 0, 0, &src), 0);
+	CHECK_INT(mpp_source_read(src, 3, records), 3);
+	CHECK_INT(pthread_create(&thread, NULL, cancel_at_once, src), 0);
+	pthread_join(thread, NULL);
+	CHECK_INT(mpp_source_read(src, 3, records), -ECANCELED);
+	CHECK_INT(mpp_source_read(src, 3, records), -ECANCELED);
+	CHECK_INT(mpp_source_ready(src), 1);
+	mpp_source_unref(src);
+}
+
 static void sees_a_child_end(void)
 {
 	struct mpp_record records[NR_MAX];
@@ -348,6 +431,8 @@ int main(void)
 		{ "options", checks_options },
 		{ "this process", finds_this_process },
 		{ "a mapping that is nearly empty", finds_pages_in_a_desert },
+		{ "terabytes with a few pages", asks_rather_than_reads },
+		{ "cancelled", stops_when_cancelled },
 		{ "a child that ends", sees_a_child_end },
 		{ "a process without memory", has_nothing_of_a_zombie },
 	};

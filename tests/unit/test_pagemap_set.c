@@ -115,8 +115,30 @@ static void goes_on_without_the_gone(void)
 	tree_remove();
 }
 
+/* Between processes and within one. */
+static void stops_when_cancelled(void)
+{
+	static const pid_t pids[] = { 7, 8, 9 };
+	struct mpp_record records[NR_MAX];
+	struct mpp_source *src;
+
+	start();
+	CHECK_INT(open_set(pids, ARRAY_LEN(pids), NULL, &src), 0);
+	CHECK_INT(mpp_source_read(src, 1, records), 1);
+	mpp_source_cancel(src);
+	CHECK_INT(mpp_source_read(src, 1, records), -ECANCELED);
+	CHECK_INT(mpp_source_read(src, NR_MAX, records), -ECANCELED);
+	mpp_source_unref(src);
+	CHECK_INT(open_set(pids, ARRAY_LEN(pids), NULL, &src), 0);
+	mpp_source_cancel(src);
+	CHECK_INT(mpp_source_read(src, 1, records), -ECANCELED);
+	mpp_source_unref(src);
+	tree_remove();
+}
+
 TAP_MAIN(
 	{ "processes, each once", reads_processes },
 	{ "cgroups and those below", reads_cgroups },
 	{ "processes that are gone", goes_on_without_the_gone },
+	{ "cancelled", stops_when_cancelled },
 )

@@ -130,10 +130,26 @@ static void tells_errors(void)
 	tree_remove();
 }
 
+static void stops_when_cancelled(void)
+{
+	const struct mpp_zoneinfo_options options = { .size = sizeof(options) };
+	struct mpp_record records[NR_MAX];
+	struct mpp_source *src;
+
+	machine_make();
+	CHECK_INT(mpp_zoneinfo_open_at(&machine_roots, &options, &src), 0);
+	CHECK_INT(mpp_source_read(src, 1, records), 1);
+	mpp_source_cancel(src);
+	CHECK_INT(mpp_source_read(src, NR_MAX, records), -ECANCELED);
+	mpp_source_unref(src);
+	tree_remove();
+}
+
 TAP_MAIN(
 	{ "all memory, without holes", finds_memory },
 	{ "where iomem hides its addresses", does_without_iomem },
 	{ "offline blocks", leaves_out_what_is_offline },
 	{ "zones", tells_zones },
 	{ "garbage and nothing", tells_errors },
+	{ "cancelled", stops_when_cancelled },
 )
