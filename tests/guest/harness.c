@@ -33,6 +33,7 @@ enum verdict { VERDICT_NONE, VERDICT_FAIL, VERDICT_SKIP };
 struct report {
 	int verdict;
 	char why[1024];
+	char shown[64];
 	int nr_restore;
 	struct {
 		char path[192];
@@ -104,6 +105,12 @@ void test_skip(const char *fmt, ...)
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	conclude(VERDICT_SKIP, why);
+}
+
+void test_shows(const char *what)
+{
+	if (report)
+		snprintf(report->shown, sizeof(report->shown), "%s", what);
 }
 
 void restore_later(const char *path, const char *value)
@@ -367,6 +374,8 @@ static void run_selected(int argc, char **argv, bool timed, int count[3])
 		printf("%s %s", word[report->verdict], t->name);
 		if (report->verdict != VERDICT_NONE)
 			printf(": %s", report->why);
+		else if (*report->shown)
+			printf(": %s", report->shown);
 		if (timed)
 			printf(" [%lld ms]", now_ms() - start);
 		printf("\n");

@@ -78,6 +78,8 @@ __attribute__((noreturn, format(printf, 4, 5)))
 void test_fail_cond(const char *file, int line, const char *cond, const char *fmt, ...);
 __attribute__((noreturn, format(printf, 1, 2)))
 void test_skip(const char *fmt, ...);
+/* What a test has shown beyond that it passed; printed behind its "ok". */
+void test_shows(const char *what);
 
 #define FAIL(...) test_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define SKIP(...) test_skip(__VA_ARGS__)

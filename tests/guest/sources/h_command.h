@@ -9,6 +9,7 @@
 struct output {
 	int status;		/* of its last command */
 	char *out, *err;
+	long resident_kib;	/* at most, of the shell and of whatever it has waited for */
 };
 
 /* Runs `sh -c LINE`; the line is printf-like. */
@@ -23,6 +24,8 @@ struct output shell_ok(const char *fmt, ...) __attribute__((format(printf, 1, 2)
 void need_command(const char *name);
 /* Skips when no door is open: for lines that move. */
 void need_door(void);
+/* Skips where events cannot be counted, or not without risk for the emulated machine. */
+void need_events(void);
 
 /* The number behind "KEY": in JSON; -1 when it is not there. */
 long long json_number(const char *json, const char *key);
@@ -41,5 +44,7 @@ size_t node_free_pages(int node);
 
 /* Frames found by a source become a move: checks where the region is, and what is in it. */
 void region_arrived(const struct region *r, int node);
+/* For tests that check this by themselves: the table in docs/sources.md counts them. */
+void verified_move(void);
 
 #endif /* MPP_TESTS_COMMAND_H */

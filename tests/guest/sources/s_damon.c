@@ -103,6 +103,7 @@ TEST(damon, to_a_move, .limit_s = 120)
 	CHECK(strstr(o.out, " # accesses="), "%s", o.out);
 	region_verify(&hot);
 	region_verify(&cold);
+	verified_move();
 	check_gone();
 	output_free(&o);
 }

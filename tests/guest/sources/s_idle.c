@@ -64,6 +64,7 @@ TEST(idle, to_a_move, .limit_s = 180)
 	region_expect_node(&before, slow_node());
 	end_use(&c);
 	region_verify(&r);
+	verified_move();
 	output_free(&o);
 }
 
@@ -99,6 +100,7 @@ TEST(idle, huge_pages, .limit_s = 180)
 	CHECK_EQ(region_node(&r, 2 * each - 1), fast_node());
 	CHECK_EQ(region_node(&r, 2 * each), slow_node());
 	region_verify(&r);
+	verified_move();
 	output_free(&o);
 }
 
@@ -174,5 +176,6 @@ TEST(idle, rank_and_move, .limit_s = 120)
 	CHECK_EQ(region_node(&r, 100), slow_node());
 	end_use(&c);
 	region_verify(&r);
+	verified_move();
 	output_free(&o);
 }

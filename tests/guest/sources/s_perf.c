@@ -13,31 +13,6 @@
 
 #define CPU1	"/sys/devices/system/cpu/cpu1/online"
 
-/*
- * Counting an event makes a kernel with jump labels patch code that all processors run.
- * QEMU's emulation does not always survive that: it goes on to execute the int3 that was
- * there for a moment, and the guest loops or dies.  So these tests run there only when
- * they are asked for by name.
- */
-static bool patching_is_safe(void)
-{
-	char *cpus = read_text("/proc/cpuinfo"), *symbols = read_text("/proc/kallsyms");
-	bool emulated = strstr(cpus, "QEMU TCG"), patches = strstr(symbols, " jump_label_update\n");
-
-	free(cpus);
-	free(symbols);
-	return !emulated || !patches || getenv("MPP_TESTS_NAMED");
-}
-
-static void need_events(void)
-{
-	if (!exists("/proc/sys/kernel/perf_event_paranoid"))
-		SKIP("this kernel has no perf events");
-	if (!patching_is_safe())
-		SKIP("this kernel patches its code for it, which the emulator may not survive "
-		     "(run-sources KERNEL 'perf/*' tries)");
-}
-
 /* Shared memory on the slow node: its pages stay when the translations go. */
 static struct region shared_region(size_t nr_pages, unsigned int tag)
 {
@@ -128,6 +103,7 @@ static void expect_hot_moved(struct output *o, const struct region *r, const str
 	      o->err, o->out);
 	for (size_t i = 0; i < r->nr_pages; i++)
 		CHECK_EQ(pattern_check(r->va + i * page_size(), r->tag, i), -1);
+	verified_move();
 	output_free(o);
 }
 
