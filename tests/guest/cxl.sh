@@ -19,6 +19,8 @@ verdict() {
 	fi
 }
 
+echo "kernel: $(uname -r)"
+
 # The addresses of all stamps, one a line; kept pages are a line for each stretch.
 movephys pagemap --pid "$MPP_HOLDER_PID" --range "$MPP_HOLDER_START+$MPP_HOLDER_BYTES" \
 	--node "$MPP_CXL_NODE" >pages || exit
