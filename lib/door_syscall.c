@@ -39,6 +39,8 @@ static int read_number(const struct mpp_roots *roots, long *number)
 		return -EPERM;
 	if (len < 0)
 		return len;
+	if (len == sizeof(text) - 1)
+		return -EPROTO;		/* there may be more of it */
 
 	errno = 0;
 	*number = strtol(text, &end, 10);
