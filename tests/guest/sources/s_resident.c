@@ -27,18 +27,32 @@ static void expect_little(const char *fmt, ...)
 	output_free(&o);
 }
 
+#define HELD_BYTES	((size_t)256 << 20)
+
+/* In a process of its own: what is started is a fork of the test, and as large at first. */
+static void hold(struct child *me, void *arg)
+{
+	unsigned char *va = must_mmap(HELD_BYTES, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)arg;
+	madvise(va, HELD_BYTES, MADV_NOHUGEPAGE);
+	for (size_t at = 0; at < HELD_BYTES; at += page_size())
+		va[at] = 1;
+	me->shared[0] = (uint64_t)(uintptr_t)va;
+	child_sync(me);
+}
+
 /* More pages than could be told of in that memory, were they kept. */
 TEST(resident, pagemap, .limit_s = 180, .doorless = true)
 {
-	const size_t len = 256 << 20;
-	unsigned char *va = must_mmap(len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-				      -1, 0);
+	struct child c = spawn(hold, NULL);
 
-	madvise(va, len, MADV_NOHUGEPAGE);
-	for (size_t at = 0; at < len; at += page_size())
-		va[at] = 1;
-	expect_little("movephys pagemap --pid %d --range 0x%lx+%zu --per-page", (int)getpid(),
-		      (unsigned long)va, len);
+	wait_for(&c);
+	expect_little("movephys pagemap --pid %d --range 0x%llx+%zu --per-page", (int)c.pid,
+		      (unsigned long long)c.shared[0], HELD_BYTES);
+	go_on(&c);
+	child_end(&c);
 }
 
 TEST(resident, zones, .doorless = true)
