@@ -208,6 +208,17 @@ static void finish(FILE *file, const char *what)
 		die("cannot write the %s: %s", what, strerror(errno));
 }
 
+/*
+ * Where the text behind KEY= begins; NULL where this is LABEL:FILE.  A label may hold
+ * anything but a colon, such as "Without X, y=0"; a key has small letters only.
+ */
+static char *text_behind_key(char *argument)
+{
+	size_t len = strspn(argument, "abcdefghijklmnopqrstuvwxyz");
+
+	return len && argument[len] == '=' ? argument + len + 1 : NULL;
+}
+
 static int do_write(int argc, char **argv)
 {
 	struct json_object *report = json_object_new_object();
@@ -219,11 +230,11 @@ static int do_write(int argc, char **argv)
 		die("write wants a folder, a name, a file of notes, and results");
 	dir = argv[0], name = argv[1], notes = argv[2];
 	for (int i = 3; i < argc; i++) {
-		char *colon = strchr(argv[i], ':'), *equal = strchr(argv[i], '=');
+		char *text = text_behind_key(argv[i]), *colon = strchr(argv[i], ':');
 
-		if (equal && (!colon || equal < colon)) {
-			*equal = '\0';
-			add_text(report, argv[i], equal + 1);
+		if (text) {
+			text[-1] = '\0';
+			add_text(report, argv[i], text);
 		} else if (colon) {
 			*colon = '\0';
 			json_object_array_add(list_of(report, "boots"),
