@@ -260,6 +260,23 @@ void plan_run(struct plan *plan)
 	job_free(&job);
 }
 
+/* What the kernel has of each node, as "970 MiB, 1007 MiB". */
+static void print_memory(void)
+{
+	int nodes[MAX_NODES], nr = nodes_with_memory(nodes);
+
+	printf("meta nodes %d\nmeta memory", nr);
+	for (int i = 0; i < nr; i++) {
+		char *text = read_text("/sys/devices/system/node/node%d/meminfo", nodes[i]);
+		const char *at = strstr(text, "MemTotal:");
+
+		CHECK(at, "node %d does not tell its size", nodes[i]);
+		printf("%s %ld MiB", i ? "," : "", strtol(at + strlen("MemTotal:"), NULL, 10) / 1024);
+		free(text);
+	}
+	printf("\n");
+}
+
 static void print_meta(void)
 {
 	struct utsname name;
@@ -271,6 +288,7 @@ static void print_meta(void)
 	printf("meta cpus %ld\n", sysconf(_SC_NPROCESSORS_ONLN));
 	printf("meta clock %s\n", bench_instructions() ? "instructions" : "nanoseconds");
 	printf("meta runs %u\n", bench_runs());
+	print_memory();
 	printf("meta boot %s", read_text("/proc/cmdline"));
 }
 

@@ -7,8 +7,8 @@
  *	bench-report check RECORDED FILE
  *	bench-report record FILE
  *
- * write makes DIR/NAME.json, DIR/NAME.md and DIR/NAME.svg; NOTES is a file of
- * hand-written text that goes into the Markdown.  record prints the results of FILE
+ * write makes DIR/NAME.json, DIR/NAME.md and, where the machine grew, DIR/NAME.svg;
+ * NOTES is a file of hand-written text that goes into the Markdown.  record prints the results of FILE
  * in the form that check compares with.
  */
 #include "report.h"
@@ -21,7 +21,7 @@
 
 #define ALLOWED 0.05	/* by which an instruction count may exceed the recorded one */
 
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt, ...)
+void die(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -34,6 +34,19 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt,
 }
 
 /* ---- The object -------------------------------------------------------- */
+
+struct json_object *boot_of(struct json_object *report, const char *label)
+{
+	struct json_object *boots = list_of(report, "boots");
+
+	for (size_t i = 0; i < json_object_array_length(boots); i++) {
+		struct json_object *boot = json_object_array_get_idx(boots, i);
+
+		if (!strcmp(text_of(boot, "label"), label))
+			return boot;
+	}
+	return NULL;
+}
 
 const char *text_of(struct json_object *object, const char *key)
 {
@@ -160,8 +173,12 @@ static void summarize(struct json_object *result)
 	median = nr % 2 ? sorted[nr / 2] : (sorted[nr / 2 - 1] + sorted[nr / 2]) / 2;
 	json_object_object_add(result, "per_unit",
 			       json_object_new_double(median / number_of(result, "units")));
-	json_object_object_add(result, "spread",
-			       json_object_new_double((sorted[nr - 1] - sorted[0]) / median));
+	/* One run says nothing about others; where half of them count nothing there is no share. */
+	if (nr > 1 && (median > 0 || sorted[nr - 1] == 0))
+		json_object_object_add(result, "spread",
+				       json_object_new_double(median > 0 ?
+							      (sorted[nr - 1] - sorted[0]) / median :
+							      0));
 	free(sorted);
 }
 
@@ -222,13 +239,14 @@ static char *text_behind_key(char *argument)
 static int do_write(int argc, char **argv)
 {
 	struct json_object *report = json_object_new_object();
-	const char *dir, *name, *notes;
-	char svg_name[256];
+	const char *dir, *name, *notes_name;
+	char svg_name[256], *notes;
 	FILE *file;
 
 	if (argc < 4)
 		die("write wants a folder, a name, a file of notes, and results");
-	dir = argv[0], name = argv[1], notes = argv[2];
+	dir = argv[0], name = argv[1];
+	notes_name = strrchr(argv[2], '/') ? strrchr(argv[2], '/') + 1 : argv[2];
 	for (int i = 3; i < argc; i++) {
 		char *text = text_behind_key(argv[i]), *colon = strchr(argv[i], ':');
 
@@ -244,18 +262,22 @@ static int do_write(int argc, char **argv)
 		}
 	}
 	snprintf(svg_name, sizeof(svg_name), "%s.svg", name);
+	/* Before anything is written: it ends the program where a figure has no such name. */
+	notes = notes_of(report, argv[2]);
 
 	file = create(dir, name, ".json");
 	fputs(json_object_to_json_string_ext(report, JSON_C_TO_STRING_PRETTY), file);
 	fputc('\n', file);
 	finish(file, "JSON");
-	file = create(dir, name, ".svg");
-	write_svg(file, report);
-	finish(file, "curve");
+	if (has_growth(report)) {
+		file = create(dir, name, ".svg");
+		write_svg(file, report);
+		finish(file, "curve");
+	}
 	file = create(dir, name, ".md");
-	if (write_markdown(file, report, notes, svg_name))
-		die("%s: %s", notes, strerror(errno));
+	write_markdown(file, report, notes, notes_name, has_growth(report) ? svg_name : NULL);
 	finish(file, "Markdown");
+	free(notes);
 	json_object_put(report);
 	return 0;
 }

@@ -2,8 +2,8 @@
 /* The report as Markdown, and the growth of the costs as a curve. */
 #include "report.h"
 
-#include <errno.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +28,14 @@ static const char *grouped(double value)
 	}
 	*to = '\0';
 	return out;
+}
+
+void write_value(FILE *to, double value)
+{
+	if (fabs(value) < 100 && value != floor(value))
+		fprintf(to, "%.3f", value);
+	else
+		fputs(grouped(value), to);
 }
 
 /* ---- Tables ------------------------------------------------------------ */
@@ -60,7 +68,7 @@ static void write_row(FILE *to, struct json_object *boot, const char *name,
 {
 	struct json_object *ours = result_of(boot, name, "call");
 	struct json_object *other = result_of(boot, name, "move_pages");
-	double spread = 0, n = NAN;
+	double spread = NAN, n = NAN;
 
 	for (unsigned int i = 0; i < ways->nr; i++) {
 		struct json_object *result = result_of(boot, name, ways->text[i]);
@@ -80,7 +88,34 @@ static void write_row(FILE *to, struct json_object *boot, const char *name,
 		fprintf(to, " %.3f |", number_of(ours, "per_unit") / number_of(other, "per_unit"));
 	else
 		fprintf(to, " |");
-	fprintf(to, " %.2f %% |\n", spread * 100);
+	if (isnan(spread))
+		fprintf(to, " |\n");
+	else
+		fprintf(to, " %.2f %% |\n", spread * 100);
+}
+
+/* How often a way was measured, where that is not what the head of the part says. */
+static void write_runs(FILE *to, struct json_object *boot, const char *group, const char *way)
+{
+	struct json_object *results = list_of(boot, "results"), *meta;
+	size_t fewest = SIZE_MAX, most = 0;
+
+	for (size_t i = 0; i < json_object_array_length(results); i++) {
+		struct json_object *result = json_object_array_get_idx(results, i);
+		size_t nr = json_object_array_length(list_of(result, "counts"));
+
+		if (!in_group(text_of(result, "case"), group) || strcmp(text_of(result, "way"), way))
+			continue;
+		fewest = nr < fewest ? nr : fewest;
+		most = nr > most ? nr : most;
+	}
+	json_object_object_get_ex(boot, "meta", &meta);
+	if (fewest == most && most == strtoul(text_of(meta, "runs"), NULL, 10))
+		return;
+	if (fewest == most)
+		fprintf(to, " (%zu run%s)", most, most == 1 ? "" : "s");
+	else
+		fprintf(to, " (%zu to %zu runs)", fewest, most);
 }
 
 static void write_group(FILE *to, struct json_object *boot, const char *group,
@@ -96,8 +131,11 @@ static void write_group(FILE *to, struct json_object *boot, const char *group,
 			texts_add(&ways, text_of(result, "way"));
 	}
 	fprintf(to, "\n| case | n |");
-	for (unsigned int i = 0; i < ways.nr; i++)
-		fprintf(to, " %s |", ways.text[i]);
+	for (unsigned int i = 0; i < ways.nr; i++) {
+		fprintf(to, " %s", ways.text[i]);
+		write_runs(to, boot, group, ways.text[i]);
+		fprintf(to, " |");
+	}
 	fprintf(to, " call / move_pages | spread |\n|---|---:|");
 	for (unsigned int i = 0; i < ways.nr + 2; i++)
 		fprintf(to, "---:|");
@@ -116,13 +154,9 @@ static void write_facts(FILE *to, struct json_object *boot)
 	fprintf(to, "\n| figure | value | unit |\n|---|---:|---|\n");
 	for (size_t i = 0; i < json_object_array_length(facts); i++) {
 		struct json_object *fact = json_object_array_get_idx(facts, i);
-		double value = number_of(fact, "value");
 
 		fprintf(to, "| %s | ", text_of(fact, "name"));
-		if (fabs(value) < 100 && value != floor(value))
-			fprintf(to, "%.3f", value);
-		else
-			fprintf(to, "%s", grouped(value));
+		write_value(to, number_of(fact, "value"));
 		fprintf(to, " | %s |\n", text_of(fact, "unit"));
 	}
 }
@@ -136,18 +170,31 @@ static void write_list(FILE *to, struct json_object *list, const char *title)
 		fprintf(to, "* %s\n", json_object_get_string(json_object_array_get_idx(list, i)));
 }
 
+/* What it was measured on, and how to do it again. */
+static void write_head(FILE *to, struct json_object *boot)
+{
+	struct json_object *meta;
+
+	fprintf(to, "\n## %s\n", text_of(boot, "label"));
+	json_object_object_get_ex(boot, "meta", &meta);
+	if (!*text_of(meta, "kernel"))
+		return;
+	fprintf(to, "\nLinux %s (%s: %s), %s processor%s, %s nodes of %s, door: %s.\n",
+		text_of(meta, "kernel"), text_of(meta, "config"), text_of(meta, "from"),
+		text_of(meta, "cpus"), strcmp(text_of(meta, "cpus"), "1") ? "s" : "",
+		text_of(meta, "nodes"), text_of(meta, "memory"), text_of(meta, "door"));
+	fprintf(to, "Counted in %s, the median of %s runs unless told; a move divided by the pages that moved (huge pages: by their number). It took %s.\n",
+		text_of(meta, "clock"), text_of(meta, "runs"), text_of(meta, "took"));
+	fprintf(to, "\n\tmake -C tests/bench all sources\n\t%s\n", text_of(meta, "command"));
+	fprintf(to, "\nKernel arguments: `%s`.\n", text_of(meta, "boot"));
+}
+
 static void write_boot(FILE *to, struct json_object *boot)
 {
-	struct json_object *results = list_of(boot, "results"), *meta;
+	struct json_object *results = list_of(boot, "results");
 	struct texts cases = { .nr = 0 }, groups = { .nr = 0 };
 
-	json_object_object_get_ex(boot, "meta", &meta);
-	fprintf(to, "\n## %s\n\nLinux %s, %s processor%s, door: %s, %s runs of each.\nKernel arguments: `%s`.\n",
-		text_of(boot, "label"), text_of(meta, "kernel"), text_of(meta, "cpus"),
-		strcmp(text_of(meta, "cpus"), "1") ? "s" : "", text_of(meta, "door"),
-		text_of(meta, "runs"), text_of(meta, "boot"));
-	fprintf(to, "Counted in %s, the median; a move divided by the pages that moved (huge pages: by their number).\n",
-		text_of(meta, "clock"));
+	write_head(to, boot);
 	for (size_t i = 0; i < json_object_array_length(results); i++) {
 		const char *name = text_of(json_object_array_get_idx(results, i), "case");
 
@@ -169,20 +216,7 @@ static void write_boot(FILE *to, struct json_object *boot)
 	write_list(to, list_of(boot, "failed"), "FAILED");
 }
 
-static int append_file(FILE *to, const char *path)
-{
-	FILE *from = fopen(path, "re");
-	int c;
-
-	if (!from)
-		return -1;
-	while ((c = fgetc(from)) != EOF)
-		fputc(c, to);
-	fclose(from);
-	return 0;
-}
-
-static bool has_growth(struct json_object *boot)
+static bool boot_has_growth(struct json_object *boot)
 {
 	struct json_object *results = list_of(boot, "results");
 
@@ -192,28 +226,45 @@ static bool has_growth(struct json_object *boot)
 	return false;
 }
 
-int write_markdown(FILE *to, struct json_object *report, const char *notes_path,
-		   const char *svg_name)
+/* NULL when none has. */
+static struct json_object *boot_with_growth(struct json_object *report)
+{
+	struct json_object *boots = list_of(report, "boots");
+
+	for (size_t i = 0; i < json_object_array_length(boots); i++) {
+		struct json_object *boot = json_object_array_get_idx(boots, i);
+
+		if (boot_has_growth(boot))
+			return boot;
+	}
+	return NULL;
+}
+
+bool has_growth(struct json_object *report)
+{
+	return boot_with_growth(report) != NULL;
+}
+
+void write_markdown(FILE *to, struct json_object *report, const char *notes,
+		    const char *notes_name, const char *svg_name)
 {
 	struct json_object *boots = list_of(report, "boots");
 
 	fprintf(to, "<!-- SPDX-License-Identifier: GPL-2.0-only -->\n");
 	fprintf(to, "<!-- Written by scripts/bench; what is written by hand comes from %s. -->\n",
-		strrchr(notes_path, '/') ? strrchr(notes_path, '/') + 1 : notes_path);
+		notes_name);
 	fprintf(to, "# What it costs to move a page\n\n");
-	fprintf(to, "Measured at commit %s by `%s`, %s.\n\n", text_of(report, "commit"),
-		text_of(report, "command"), text_of(report, "emulator"));
-	if (append_file(to, notes_path))
-		return -1;
+	fprintf(to, "Measured at commit %s by `%s`, %s, in %s.\n\n", text_of(report, "commit"),
+		text_of(report, "command"), text_of(report, "emulator"), text_of(report, "took"));
+	fputs(notes, to);
 	write_reach(to, report);
 	for (size_t i = 0; i < json_object_array_length(boots); i++) {
 		struct json_object *boot = json_object_array_get_idx(boots, i);
 
 		write_boot(to, boot);
-		if (has_growth(boot))
+		if (svg_name && boot_has_growth(boot))
 			fprintf(to, "\n![cost per page while the machine grows](%s)\n", svg_name);
 	}
-	return 0;
 }
 
 /* ---- The curve --------------------------------------------------------- */
@@ -307,22 +358,12 @@ static void write_curve(FILE *to, struct json_object *boot)
 			   colours[i % (sizeof(colours) / sizeof(colours[0]))], lowest, highest);
 }
 
-int write_svg(FILE *to, struct json_object *report)
+void write_svg(FILE *to, struct json_object *report)
 {
-	struct json_object *boots = list_of(report, "boots");
-
 	fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"12\">\n",
 		WIDTH, HEIGHT);
 	fprintf(to, "<!-- SPDX-License-Identifier: GPL-2.0-only -->\n");
 	fprintf(to, "<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n", WIDTH, HEIGHT);
-	for (size_t i = 0; i < json_object_array_length(boots); i++) {
-		struct json_object *boot = json_object_array_get_idx(boots, i);
-
-		if (has_growth(boot)) {
-			write_curve(to, boot);
-			break;
-		}
-	}
+	write_curve(to, boot_with_growth(report));
 	fprintf(to, "</svg>\n");
-	return 0;
 }

@@ -41,6 +41,77 @@ static void writes_each_part(void)
 	}
 }
 
+static void says_how_it_was_measured(void)
+{
+	write_report("One processor", "");
+	read_whole("r.md", text);
+	CHECK_HAS(text, "\n\ttestbed/vm run -- ./mpp-bench anon/1\n");
+	CHECK_HAS(text, "(stock: linux-image-test), 1 processor, 2 nodes of 970 MiB, 1007 MiB,");
+	CHECK_HAS(text, "It took 12 s.");
+}
+
+/* No spread is made of one run, and none of nothing. */
+static void says_how_often(void)
+{
+	write_report("One processor", "");
+	read_whole("r.md", text);
+	CHECK_HAS(text, "median of 3 runs");
+	CHECK_HAS(text, "| call | reverse-plain (1 run) | call / move_pages | spread |");
+	CHECK_HAS(text, "| growth/10x100 | 64 | 8,000 | 1,000,000 | | 0.00 % |");
+	CHECK_HAS(text, "| disturbed/1/interrupts | 1 | 0 | | 0.00 % |");
+	read_whole("r.json", text);
+	CHECK(!strstr(text, "NaN"));
+}
+
+static void fills_in_figures(void)
+{
+	write_report("A part", "One {A part|anon/1|call}, both {A part|anon/1|call} of\n"
+		     "{A part|anon/1|move_pages}: {A part|anon/1|call / A part|anon/1|move_pages}; "
+		     "{A part|growth/some-figure}; {A part|two/program|call} {A part|other}.\n");
+	CHECK_STR(run.err, "");
+	read_whole("r.md", text);
+	/* The part has something skipped, so what it lacks may be that. */
+	CHECK_HAS(text, "One 10,001, both 10,001 of\n20,002: 0.50; 1,234,567; (not measured) (not measured).\n");
+}
+
+static void refuses_unknown_figures(void)
+{
+	static const char *const notes[] = {
+		"{Another part|anon/1|call}", "{A part}", "{}", "{A part|anon/1|call",
+		"{A part|anon/1|call / Another part|anon/1|call}",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(notes); i++) {
+		tree_write("r.md", "as it was");
+		write_report("A part", notes[i]);
+		CHECK_INT(run.status, 2);
+		CHECK_HAS(run.err, "bench-report: ");
+		read_whole("r.md", text);
+		CHECK_STR(text, "as it was");
+	}
+	/* A part with nothing skipped lacks nothing. */
+	tree_write("whole.out", "run anon/1 call 1 512 5120000\n");
+	tree_write("notes.md", "{A part|anon/2|call}");
+	snprintf(text, sizeof(text), "A part:%s", tree_path("whole.out"));
+	REPORT("write", IN_TREE("."), "r", IN_TREE("notes.md"), text);
+	CHECK_INT(run.status, 2);
+	CHECK_HAS(run.err, "{A part|anon/2|call}");
+}
+
+/* What could not be had is told, in place of its table. */
+static void tells_what_is_left_out(void)
+{
+	tree_write("none.out", "skip syscall: no such kernel\n");
+	tree_write("notes.md", "{The system call|anon/1|call}\n");
+	snprintf(text, sizeof(text), "The system call:%s", tree_path("none.out"));
+	REPORT("write", IN_TREE("."), "r", IN_TREE("notes.md"), text);
+	CHECK_INT(run.status, 0);
+	read_whole("r.md", text);
+	CHECK_HAS(text, "(not measured)\n");
+	CHECK_HAS(text, "\n## The system call\n\nSkipped:\n\n* syscall: no such kernel\n");
+	CHECK(!strstr(text, "![cost"));
+}
+
 static void refuses_what_is_neither(void)
 {
 	tree_write("notes.md", "");
@@ -53,6 +124,11 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "writes each part", writes_each_part },
+		{ "says how it was measured", says_how_it_was_measured },
+		{ "says how often", says_how_often },
+		{ "fills in figures", fills_in_figures },
+		{ "refuses unknown figures", refuses_unknown_figures },
+		{ "tells what is left out", tells_what_is_left_out },
 		{ "refuses what is neither a key nor a part", refuses_what_is_neither },
 	};
 	int status;
