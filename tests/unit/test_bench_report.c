@@ -112,6 +112,45 @@ static void tells_what_is_left_out(void)
 	CHECK(!strstr(text, "![cost"));
 }
 
+static void check_against(const char *recorded)
+{
+	char run_path[1024];
+
+	snprintf(run_path, sizeof(run_path), "%s/bench.out", getenv("UNIT_DATA"));
+	tree_write("recorded", recorded);
+	REPORT("check", IN_TREE("recorded"), run_path);
+}
+
+#define SAME "kernel 6.12.0-test\nqemu 7.2.22\n"
+#define OTHER "kernel 6.12.1-test\nqemu 7.2.22\n"
+
+/* On the recorded kernel costs are compared; on another one, costs beside move_pages(2). */
+static void compares_with_the_recorded(void)
+{
+	check_against(SAME "anon/1 call 9600\nanon/1 move_pages 1\n");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "ok bench/anon/1 (10001 instructions, +4.2 %)\n1 passed, 0 failed");
+	check_against(SAME "anon/1 call 9000\n");
+	CHECK_INT(run.status, 1);
+	CHECK_HAS(run.out, "not ok bench/anon/1: 10001 instructions, 9000 were");
+
+	check_against(OTHER "anon/1 call 4800\nanon/1 move_pages 10000\n");
+	CHECK_INT(run.status, 0);
+	CHECK_HAS(run.out, "# recorded with kernel 6.12.1-test, this is 6.12.0-test");
+	CHECK_HAS(run.out, "\nok bench/anon/1 (0.500 of move_pages, +4.2 %)\n");
+	check_against(OTHER "anon/1 call 4700\nanon/1 move_pages 10000\n");
+	CHECK_INT(run.status, 1);
+	CHECK_HAS(run.out, "not ok bench/anon/1: 0.500 of move_pages, 0.470 were");
+
+	check_against(OTHER "anon/1 call 4800\n");
+	CHECK_INT(run.status, 1);
+	check_against(SAME "anon/2 call 4800\n");
+	CHECK_INT(run.status, 1);
+	CHECK_HAS(run.out, "not ok bench/anon/2: no result");
+	check_against(SAME);
+	CHECK_INT(run.status, 2);
+}
+
 static void refuses_what_is_neither(void)
 {
 	tree_write("notes.md", "");
@@ -129,6 +168,7 @@ int main(void)
 		{ "fills in figures", fills_in_figures },
 		{ "refuses unknown figures", refuses_unknown_figures },
 		{ "tells what is left out", tells_what_is_left_out },
+		{ "compares with the recorded", compares_with_the_recorded },
 		{ "refuses what is neither a key nor a part", refuses_what_is_neither },
 	};
 	int status;
