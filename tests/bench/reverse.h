@@ -8,8 +8,9 @@
 extern const struct way way_reverse_plain;
 extern const struct way way_reverse_scan;
 extern const struct way way_reverse_query;
+extern const struct way way_reverse_cgroup;
 
-/* What the bulk ones hold in memory to look for so many pages. */
-size_t reverse_bytes(unsigned long nr_pages);
+/* Where cgroups are mounted, for the last. */
+void reverse_use_cgroups(int root_fd);
 
 #endif
