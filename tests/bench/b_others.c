@@ -89,12 +89,13 @@ static void *be_urgent(void *arg)
 }
 
 /* An upper bound: it holds the wake-up itself and other work of the kernel as well. */
-static void longest_wait(const char *name, const struct way *way, unsigned long n)
+static void longest_wait(const struct way *way, unsigned long n)
 {
 	struct place place = place_anon(n, slow_node());
 	struct job job = job_new(n, MPOL_MF_MOVE);
 	struct watch watch = { 0 };
 	pthread_t thread;
+	char name[32];
 
 	place_restore(&place, MPOL_MF_MOVE);
 	job_take(&job, &place, 0, fast_node());
@@ -106,13 +107,16 @@ static void longest_wait(const char *name, const struct way *way, unsigned long 
 	watch.stop = true;
 	pthread_join(thread, NULL);
 	CHECK(watch.longest, "the urgent thread never ran");
-	bench_fact(name, watch.longest, bench_instructions() ? "instructions" : "ns");
+	snprintf(name, sizeof(name), "longest-wait/%lu", n);
+	bench_run(name, way->name, n, 1, watch.longest);
 	job_free(&job);
 	place_unmap(&place);
 }
 
 TEST(wait, longest, .limit_s = 1800)
 {
-	longest_wait("longest-wait-for-the-cpu/call", &way_call, 65536);
-	longest_wait("longest-wait-for-the-cpu/move_pages", &way_move_pages, 65536);
+	for (unsigned int run = 0; run < bench_runs(); run++) {
+		longest_wait(&way_call, 65536);
+		longest_wait(&way_move_pages, 65536);
+	}
 }

@@ -9,6 +9,7 @@
  */
 #include "bench.h"
 
+#include <linux/kernel-page-flags.h>
 #include <linux/perf_event.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -213,9 +214,10 @@ TEST(two, disturbed, .limit_s = 600)
 		SKIP("this kernel does not trace TLB flushes, or tracefs is not mounted");
 	c.shared[WORD_AWAY] = 1;
 	bring_back(&c);
-	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
-		for (const struct way *const *way = both; *way; way++)
-			tell_disturbance(&c, *way, sizes[i]);
+	for (unsigned int run = 0; run < bench_runs(); run++)
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++)
+			for (const struct way *const *way = both; *way; way++)
+				tell_disturbance(&c, *way, sizes[i]);
 	end_program(&c);
 }
 
@@ -294,6 +296,70 @@ TEST(two, program, .limit_s = 600)
 		}
 	}
 	end_program(&c);
+}
+
+/* ---- A page in the batch of the other processor ------------------------------ */
+
+#define NR_SINGLE 64
+
+/* Faults one page in each time that it is told to, then sleeps. */
+static void fault_one(struct child *me, void *arg)
+{
+	(void)arg;
+	pin_to_cpu(THERE);
+	for (;;) {
+		struct place place = place_anon(1, slow_node());
+
+		me->shared[WORD_VA] = (uintptr_t)place.va;
+		child_sync(me);
+		if (me->shared[WORD_STOP])
+			return;
+		place_unmap(&place);
+		child_sync(me);
+	}
+}
+
+/* Not on the LRU, since it sits in a batch that only its processor empties. */
+static bool is_batched(uint64_t phys)
+{
+	return !(kpageflags(phys) >> KPF_LRU & 1);
+}
+
+/* A call's own batch is no help: each way has to ask the other processor. */
+TEST(two, fresh_there, .limit_s = 600)
+{
+	struct job job = job_new(1, MPOL_MF_MOVE);
+	struct child c;
+
+	need_two();
+	pin_to_cpu(HERE);
+	c = spawn(fault_one, NULL);
+	for (unsigned int run = 0; run < 1 + bench_runs(); run++) {
+		for (const struct way *const *way = both; *way; way++) {
+			uint64_t count = 0;
+
+			for (unsigned int i = 0; i < NR_SINGLE; i++) {
+				wait_for(&c);
+				job.pid = c.pid;
+				job.va[0] = (void *)(uintptr_t)c.shared[WORD_VA];
+				job.phys[0] = phys_of_pid(c.pid, job.va[0]);
+				job.nodes[0] = fast_node();
+				CHECK(is_batched(job.phys[0]), "the page is on the LRU already");
+				count += bench_move(*way, &job);
+				CHECK_STATUS(job.status[0], fast_node());
+				go_on(&c);
+				wait_for(&c);
+				lru_settle();
+				go_on(&c);
+			}
+			if (run)
+				bench_run("fresh-there/1", (*way)->name, 1, NR_SINGLE, count);
+		}
+	}
+	wait_for(&c);
+	c.shared[WORD_STOP] = 1;
+	go_on(&c);
+	child_end(&c);
 }
 
 /* ---- Two callers at once --------------------------------------------------- */

@@ -4,7 +4,7 @@
 
 #include "profile.h"
 
-#define SAMPLED_RUNS 320
+#define SAMPLED 320	/* in all runs together */
 
 /* ---- By leaving parts out ---------------------------------------------- */
 
@@ -63,8 +63,6 @@ TEST(where, 512)
 static void tell(const char *name, const struct way *way, const struct profile *profile,
 		 unsigned long nr, double per_page)
 {
-	unsigned long copied = profile->nr_samples[PHASE_COPY];
-	unsigned long zeroed = profile->nr_samples[PHASE_ZERO];
 	char text[96];
 
 	CHECK_GE(profile->total, 1000);
@@ -75,10 +73,6 @@ static void tell(const char *name, const struct way *way, const struct profile *
 	}
 	snprintf(text, sizeof(text), "%s/total", name);
 	bench_run(text, way->name, nr, 1, per_page);
-	snprintf(text, sizeof(text), "%s/%s/total-to-copy-and-zeroing", name, way->name);
-	bench_fact(text, (double)profile->total / (copied + zeroed), "times");
-	snprintf(text, sizeof(text), "%s/%s/samples", name, way->name);
-	bench_fact(text, profile->total, "samples");
 	printf("# not in the table of phases:");
 	for (unsigned long i = 0; i < profile->nr_others && i < ARRAY_SIZE(profile->others); i++)
 		printf(" %s", profile->others[i]);
@@ -111,31 +105,42 @@ static uint64_t move_by(const struct way *way, const struct job *job, unsigned l
 	return count;
 }
 
+/* Moves the pages and brings them back; returns what the first took. */
+static uint64_t move_and_back(const struct way *way, struct job *job, const struct place *place,
+			      unsigned long step, unsigned long n, struct profile *profile)
+{
+	uint64_t count;
+
+	name_pages(job, place, step, fast_node());
+	if (profile)
+		profile_start();
+	count = move_by(way, job, n);
+	if (profile)
+		profile_stop(profile);
+	CHECK_STATUS(job->status[job->nr - 1], fast_node());
+	name_pages(job, place, step, place->node);
+	CHECK_EQ(way_move_pages.move(job), 0);
+	lru_settle();
+	return count;
+}
+
 /* @n: entries of a call; 0 for all that are named. */
 static void profile_way(const char *name, const struct way *way, const struct place *place,
 			unsigned long step, unsigned long n)
 {
 	struct job job = job_new(place->nr_pages / step, MPOL_MF_MOVE);
-	struct profile profile = { 0 };
-	uint64_t count = 0;
 
 	n = n ?: job.nr;
-	/* The first time fills caches, the second is the one without samples. */
-	for (unsigned int run = 0; run < 2 + SAMPLED_RUNS; run++) {
-		name_pages(&job, place, step, fast_node());
-		if (run < 2) {
-			count = move_by(way, &job, n);
-		} else {
-			profile_start();
-			move_by(way, &job, n);
-			profile_stop(&profile);
-		}
-		CHECK_STATUS(job.status[job.nr - 1], fast_node());
-		name_pages(&job, place, step, place->node);
-		CHECK_EQ(way_move_pages.move(&job), 0);
-		lru_settle();
+	/* The first time fills caches. */
+	move_and_back(way, &job, place, step, n, NULL);
+	for (unsigned int run = 0; run < bench_runs(); run++) {
+		uint64_t count = move_and_back(way, &job, place, step, n, NULL);
+		struct profile profile = { 0 };
+
+		for (unsigned int i = 0; i < SAMPLED / bench_runs(); i++)
+			move_and_back(way, &job, place, step, n, &profile);
+		tell(name, way, &profile, n, (double)count / job.nr);
 	}
-	tell(name, way, &profile, n, (double)count / job.nr);
 	job_free(&job);
 }
 

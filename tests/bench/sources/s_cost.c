@@ -26,14 +26,6 @@ static uint64_t worked(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-static const char *unit_per(const char *what)
-{
-	static char unit[64];
-
-	snprintf(unit, sizeof(unit), "%s %s", bench_instructions() ? "instructions" : "ns", what);
-	return unit;
-}
-
 /* Reads to the end; returns the number of records. */
 static uint64_t drain(struct mpp_source *src)
 {
@@ -191,7 +183,7 @@ static uint64_t worked_by(long long pid)
 }
 
 /* The monitor's own settings: a look at each region every 5 ms, counts of 100 ms. */
-TEST(source, damon, .doorless = true, .limit_s = 300)
+static void monitor_once(double gib)
 {
 	const int node = slow_node();
 	const struct mpp_damon_options options = {
@@ -203,12 +195,7 @@ TEST(source, damon, .doorless = true, .limit_s = 300)
 	struct mpp_source *src;
 	uint64_t start, reading, nr;
 	long long pid, began;
-	double gib;
 
-	if (!bench_instructions())
-		SKIP("the monitor's thread is compared with the instruction clock only");
-	mpp_source_unref(open_zones(&gib));
-	place_anon(MAPPED_PAGES, slow_node());
 	need(mpp_damon_open(&options, &src), "DAMON");
 	pid = read_number(DAMON_PID);
 	began = now_ms();
@@ -216,13 +203,24 @@ TEST(source, damon, .doorless = true, .limit_s = 300)
 	nr = drain(src);
 	reading = worked() - start;
 	CHECK_GE(nr, NR_SNAPSHOTS);
-	bench_fact("source/damon/monitoring", worked_by(pid) / gib / ((now_ms() - began) / 1000.0),
-		   unit_per("per second and GiB of node"));
+	bench_run("source/damon", "per-second-and-GiB", 1, 1,
+		  worked_by(pid) / gib / ((now_ms() - began) / 1000.0));
 	mpp_source_unref(src);
-	bench_fact("source/damon/regions", (double)nr / NR_SNAPSHOTS, "a snapshot");
-	bench_fact("source/damon/reading", (double)reading / NR_SNAPSHOTS / gib,
-		   unit_per("a snapshot and GiB of node"));
-	bench_fact("source/damon/reading-a-region", (double)reading / nr, unit_per("a region"));
+	bench_run("source/damon", "per-snapshot-and-GiB", 1, 1, reading / NR_SNAPSHOTS / gib);
+	bench_run("source/damon", "per-region-read", 1, 1, reading / nr);
+	bench_run("source/damon-regions", "a-snapshot", 1, NR_SNAPSHOTS, nr);
+}
+
+TEST(source, damon, .doorless = true, .limit_s = 300)
+{
+	double gib;
+
+	if (!bench_instructions())
+		SKIP("the monitor's thread is compared with the instruction clock only");
+	mpp_source_unref(open_zones(&gib));
+	place_anon(MAPPED_PAGES, slow_node());
+	for (unsigned int run = 0; run < bench_runs(); run++)
+		monitor_once(gib);
 }
 
 /* ---- Samples --------------------------------------------------------------------- */
