@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Small pages that one process maps: batches of every size, bad entries, two targets. */
 #include "bench.h"
+#include "h_disk.h"
 
 static const struct way *const both[] = { &way_call, &way_move_pages, NULL };
 
@@ -210,22 +211,37 @@ static void two_targets(const char *name,
 TEST(targets, alternating, .limit_s = 600) { two_targets("targets/alternating", alternate); }
 TEST(targets, halves, .limit_s = 600) { two_targets("targets/halves", halve); }
 
-/* ---- Shared memory of one process ------------------------------------- */
+/* ---- Pages of a file --------------------------------------------------- */
 
-TEST(file, 512)
+static void of_file(const char *kind, int fd, unsigned long n)
 {
-	int fd = MUST(memfd_create("bench", MFD_CLOEXEC));
-	struct place place = { .nr_pages = 512, .node = slow_node() };
+	size_t nr_pages = n < SMALL_RUN ? SMALL_RUN : n;
+	struct place place = { .nr_pages = nr_pages, .node = slow_node() };
+	char name[32];
 	struct plan plan = {
-		.name = "file/512",
+		.name = name,
 		.ways = both,
 		.place = &place,
 		.target = fast_node(),
 		.flags = MPOL_MF_MOVE,
-		.n = 512,
+		.n = n,
+		.calls = nr_pages / n,
 	};
 
-	place.va = region_file(fd, 512, slow_node(), 1, MAP_SHARED).va;
+	snprintf(name, sizeof(name), "%s/%lu", kind, n);
+	place.va = region_file(fd, nr_pages, slow_node(), 1, MAP_SHARED).va;
+	/* On a disk: clean, so that no page waits for it. */
+	MUST(fsync(fd));
 	place_restore(&place, MPOL_MF_MOVE);
 	plan_run(&plan);
 }
+
+static void of_shmem(unsigned long n)
+{
+	of_file("file", MUST(memfd_create("bench", MFD_CLOEXEC)), n);
+}
+
+TEST(file, 1, .limit_s = 300) { of_shmem(1); }
+TEST(file, 512) { of_shmem(512); }
+TEST(file, 4096, .limit_s = 600) { of_shmem(4096); }
+TEST(ext4, 512, .limit_s = 300) { of_file("ext4", disk_file_new().fd, 512); }
