@@ -42,6 +42,12 @@ static const struct {
 	  { ONE, "anon/4096", "call" }, { ONE, "anon/4096", "move_pages" }, 1 },
 	{ "65,536 pages beside `move_pages`",
 	  { LONG, "anon/65536", "call" }, { LONG, "anon/65536", "move_pages" }, 1 },
+	{ "512 pages of shared memory beside `move_pages`",
+	  { ONE, "file/512", "call" }, { ONE, "file/512", "move_pages" }, 1 },
+	{ "4,096 pages of shared memory beside `move_pages`",
+	  { ONE, "file/4096", "call" }, { ONE, "file/4096", "move_pages" }, 1 },
+	{ "512 pages of a file on ext4 beside `move_pages`",
+	  { ONE, "ext4/512", "call" }, { ONE, "ext4/512", "move_pages" }, 1 },
 	{ "a good page where every second entry has no memory, beside a clean list",
 	  { ONE, "bad/nowhere", "call" }, { ONE, "anon/4096", "call" }, 1.05 },
 	{ "a good page where every second entry is stale, beside a clean list",
@@ -65,6 +71,12 @@ static const struct {
 	{ "64 pages in the largest machine beside reverse-query",
 	  { GROWTH, "growth/1000x4096", "call" }, { GROWTH, "growth/1000x4096", "reverse-query" },
 	  1.0 / 100 },
+	{ "64 pages in the largest machine beside reverse-cgroup, ten processes a cgroup",
+	  { GROWTH, "growth/1000x4096", "call" }, { GROWTH, "growth/1000x4096", "reverse-cgroup" },
+	  1.0 / 100 },
+	{ "64 pages in the largest machine beside reverse-cgroup, in a cgroup of their own",
+	  { GROWTH, "own-cgroup/1000x4096", "call" },
+	  { GROWTH, "own-cgroup/1000x4096", "reverse-cgroup" }, 1.0 / 100 },
 };
 
 /* @key: per_unit or spread; NAN when it was not measured. */
