@@ -30,8 +30,8 @@ use_cxl_qemu() {
 	local version dir=$cache/qemu
 	((cxl_ways)) || return 0
 	# A guest that knows it is one refuses to set up a region, as it cannot flush the processors'
-	# caches (ENXIO). String instructions go byte by byte into emulated devices.
-	cxl_cpu=,-hypervisor,-erms,-fsrm
+	# caches (ENXIO).
+	cxl_cpu=,-hypervisor
 	version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n '1s/.*version \([0-9]*\).*/\1/p')
 	((${version:-0} < cxl_qemu_least)) || return 0
 	[[ -x $dir/current/usr/bin/qemu-system-x86_64 ]] || locked qemu fetch_cxl_qemu || exit

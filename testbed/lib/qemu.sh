@@ -89,8 +89,10 @@ accel_arguments() {
 		accelerator=(-accel "tcg,thread=single" -icount "shift=0,sleep=off"
 			-cpu "max,-la57,-erms,-fsrm$cxl_cpu" -seed 1 -rtc "base=2024-01-01,clock=vm")
 	else
-		# Five-level page tables only make every emulated walk longer.
-		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57$cxl_cpu")
+		# Five-level page tables only make every emulated walk longer. -erms, -fsrm: pages are
+		# cleared by eight bytes a step; byte by byte, each step a look through all that
+		# was ever translated of a frame, one that had held libc's text took up to a minute.
+		accelerator=(-accel "tcg,thread=multi" -cpu "max,-la57,-erms,-fsrm$cxl_cpu")
 	fi
 }
 
@@ -128,6 +130,9 @@ kernel_arguments() {
 	if [[ $clock == instructions ]]; then
 		# Where things lie in memory must not differ either.
 		words+=(nokaslr)
+	else
+		# Else the emulator translates libc anew for each process, and keeps it all.
+		words+=(norandmaps)
 	fi
 	if ((${#dimms[@]})); then
 		# As movable memory, so that it can be taken out again.
