@@ -6,11 +6,9 @@
 #include <numa.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "run.h"
 
@@ -365,86 +363,6 @@ static void keeps_huge_pages_whole(void)
 	CHECK_INT(total, 16384);
 }
 
-static void writes_new_addresses(void)
-{
-	char text[OUT_MAX];
-
-	RUN("move", "--to", "0", "--new", IN_TREE("new"), "0x1000001000+8k", "0x5000",
-	    "0x1000009123", "0x20000000000");
-	CHECK_INT(run.status, 0);
-	read_whole("new", text);
-	CHECK_STR(text, "0x1000+8192 # node=1 was=0x1000001000\n"
-		  "0x9000+4096 # node=1 was=0x1000009000\n");
-	RUN("where", "--json", IN_TREE("new"));
-	CHECK_INT(run.status, 0);
-	CHECK_INT(json_number("nodes.0"), 3);
-	RUN("move", "--to", "0", "--new", "/dev/full", "0x1000001000");
-	CHECK_INT(run.status, 2);
-	CHECK_HAS(run.err, "--new /dev/full");
-}
-
-/* Is refused, and leaves @name as it is. */
-static void spares(const char *name, const char *text, const char *says)
-{
-	char now[OUT_MAX];
-
-	CHECK_INT(run.status, 2);
-	CHECK_HAS(run.err, says);
-	CHECK_HAS(run.err, tree_path(name));
-	CHECK_INT(count(run.err, "\n"), 1);
-	CHECK_STR(run.log, "");
-	read_whole(name, now);
-	CHECK_STR(now, text);
-}
-
-static void spares_files(void)
-{
-	static const char list[] = "0x1000001000\n", record[] = "0x1000+4096 # node=1 was=0x5\n";
-	char text[OUT_MAX];
-
-	tree_write("list", list);
-	tree_write("undo", record);
-	unlink(tree_path("link"));
-	CHECK_INT(link(IN_TREE("list"), IN_TREE("link")), 0);
-	RUN("move", "--to", "0", "--new", IN_TREE("list"), IN_TREE("list"));
-	spares("list", list, "an input of this very move");
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("link"), "0x5000", IN_TREE("list"));
-	spares("link", list, "an input of this very move");
-	RUN("move", "--undo", IN_TREE("undo"), "--undo-file", IN_TREE("undo"));
-	spares("undo", record, "an input of this very move");
-	tree_write("in", list);
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("in"), "-");
-	spares("in", list, "an input of this very move");
-	/* What it would fill would be its input again. */
-	tree_write("in", "");
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("in"), "-");
-	spares("in", "", "an input of this very move");
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000001000");
-	spares("undo", record, "not empty, and may be what an earlier move can be undone by");
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("out"), "0x1000001000");
-	spares("out", "", "the summary goes to this file");
-
-	/* A dry run writes none, and so asks nothing of it. */
-	RUN("move", "--to", "0", "--dry-run", "--undo-file", IN_TREE("undo"), "0x1000001000");
-	CHECK_INT(run.status, 0);
-	read_whole("undo", text);
-	CHECK_STR(text, record);
-	RUN("move", "--to", "0", "--dry-run", "--undo-file", IN_TREE("none"), "0x1000001000");
-	CHECK_INT(run.status, 0);
-	CHECK(access(tree_path("none"), F_OK));
-
-	/* An empty one may be had, and what is no file of a disk. */
-	tree_write("undo", "");
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000001000");
-	CHECK_INT(run.status, 0);
-	read_whole("undo", text);
-	CHECK_STR(text, "0x1000+4096 # node=1 was=0x1000001000\n");
-	RUN("move", "--to", "0", "--undo-file", "/dev/null", "0x1000001000");
-	CHECK_INT(run.status, 0);
-	unlink(tree_path("undo"));
-	unlink(tree_path("new"));
-}
-
 /* Waits until the fake device has been called, for up to 10 s. */
 static bool wait_log(const char *part)
 {
@@ -457,35 +375,6 @@ static bool wait_log(const char *part)
 		nanosleep(&pause, NULL);
 	}
 	return false;
-}
-
-static void undoes(void)
-{
-	/* Nodes 1 and 2: each page goes back to its own. */
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000001000+8k",
-	    "0x2000005000");
-	CHECK_INT(run.status, 0);
-	RUN("move", "--json", "--undo", IN_TREE("undo"));
-	CHECK_INT(run.status, 0);
-	CHECK_INT(json_number("outcomes.moved"), 3);
-	CHECK_HAS(run.log, "move nr=3 first=0x1000 last=0x5000");
-	CHECK_HAS(run.out, "\"to\": 1,");
-	CHECK_HAS(run.out, "\"to\": 2,");
-	CHECK_HAS(run.out, "\"to\": null");
-
-	tree_write("undo", "# nothing\n\n0x1000+4096\n0x2000 # node=1 was=0x5\nx # node=1\n"
-		   "0x3000 # node=x\n");
-	RUN("move", "--json", "--undo", IN_TREE("undo"));
-	CHECK_INT(run.status, 2);
-	CHECK_INT(json_number("outcomes.moved"), 1);
-	CHECK_INT(json_number("bad_lines"), 3);
-	CHECK_HAS(run.err, "undo:3: no \"# node=N\"");
-	CHECK_HAS(run.err, "undo:5: not an address");
-	CHECK_HAS(run.err, "undo:6: ");
-	RUN("move", "--json", "--strict", "--undo", IN_TREE("undo"));
-	CHECK_INT(run.status, 2);
-	CHECK_INT(json_number("pages"), 0);
-	unlink(tree_path("undo"));
 }
 
 static void keeps_to_max(void)
@@ -918,128 +807,6 @@ static void tells_of_bad_files(void)
 	CHECK_HAS(run.err, "standard output: Bad file descriptor");
 }
 
-/* Without a record nothing more is moved. */
-static void stops_without_a_record(void)
-{
-	RUN("move", "--to", "0", "--undo-file", "/dev/full", "0x1000000000+64M");
-	CHECK_INT(run.status, 2);
-	CHECK_HAS(run.err, "--undo-file /dev/full: No space left on device");
-	CHECK_INT(count(run.err, "\n"), 1);
-	CHECK_INT(count(run.log, "move "), 1);
-	setenv("FAKE_MPP_EIO", "1", 1);
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000000000+64M");
-	CHECK_INT(run.status, 2);
-	CHECK_HAS(run.err, "undo: Input/output error");
-	CHECK_INT(count(run.log, "move "), 1);
-	unsetenv("FAKE_MPP_EIO");
-	unlink(tree_path("undo"));
-}
-
-/* Before the next batch moves, the last one is on disk. */
-static void records_on_disk(void)
-{
-	static const char *const order[] = { "query ", "move ", "fdatasync" };
-	size_t nr = 0;
-
-	RUN("move", "--to", "0", "--undo-file", IN_TREE("undo"), "0x1000000000+64M");
-	CHECK_INT(run.status, 0);
-	for (char *line = strtok(run.log, "\n"); line && nr < 12; line = strtok(NULL, "\n"), nr++)
-		CHECK_HAS(line, order[nr % 3]);
-	CHECK_INT(nr, 12);
-	unlink(tree_path("undo"));
-	/* What is on no disk cannot be: nor does it fail. */
-	RUN("move", "--to", "0", "--undo-file", "/dev/null", "0x1000000000+64M");
-	CHECK_INT(run.status, 0);
-	CHECK(!strstr(run.log, "fdatasync"));
-}
-
-static void informs(void)
-{
-	RUN("info");
-	CHECK_INT(run.status, 0);
-	CHECK_HAS(run.out, "device   open\n");
-	CHECK_HAS(run.out, "\n  used: device\n");
-	CHECK_HAS(run.out, "\n  zones                  yes  ");
-	CHECK_HAS(run.out, "\n  sample --event faults  ");
-	CHECK_STR(run.err, "");
-	CHECK_HAS(run.out, "\nnext: movephys ");
-	RUN("info", "--json");
-	CHECK_INT(run.status, 0);
-	CHECK_HAS(run.out, "\"name\": \"device\"");
-	CHECK_HAS(run.out, "\"door\": \"device\"");
-	CHECK_INT(count(run.out, "\"usable\": "), 7);
-	CHECK(json_number("cap_sys_admin") >= 0);
-}
-
-/* @name in the folder that stands for /. */
-static void write_gz(const char *name, const char *text)
-{
-	gzFile file;
-
-	tree_write(name, "");	/* with its folders */
-	file = gzopen(tree_path(name), "w");
-	CHECK_INT(gzputs(file, text), strlen(text));
-	gzclose(file);
-	setenv("FAKE_MPP_ROOT", IN_TREE("root"), 1);
-}
-
-static void reads_the_kernels_configuration(void)
-{
-	write_gz("root/proc/config.gz", "CONFIG_NUMA=y\n# CONFIG_DAMON_PADDR is not set\n"
-		 "CONFIG_CXL_REGION=m\nCONFIG_MEMCG_V1=y\n");
-	RUN("info");
-	CHECK_INT(run.status, 0);
-	CHECK_HAS(run.out, "  by     /proc/config.gz\n  has    NUMA, CXL_REGION\n");
-	CHECK_HAS(run.out, "  lacks  DAMON_PADDR        for damon\n");
-	CHECK_HAS(run.out, "  lacks  MEMCG              for --charged\n");
-	/* One that is cut short does not count. */
-	CHECK_INT(truncate(tree_path("root/proc/config.gz"), 40), 0);
-	RUN("info");
-	CHECK_INT(run.status, 0);
-	CHECK(!strstr(run.out, "/proc/config.gz\n"));
-	unlink(tree_path("root/proc/config.gz"));
-	unsetenv("FAKE_MPP_ROOT");
-}
-
-/* modprobe is only told to be typed where it will do. */
-static void tells_what_comes_before_modprobe(void)
-{
-	struct utsname system;
-	char dep[256], line[1024];
-	char *module;
-
-	CHECK_INT(uname(&system), 0);
-	snprintf(dep, sizeof(dep), "root/lib/modules/%s/modules.dep", system.release);
-	module = IN_TREE("move_phys_pages.ko");
-	setenv("FAKE_MPP_MODE", "absent", 1);
-	setenv("FAKE_MPP_ROOT", IN_TREE("root"), 1);
-	tree_write(dep, "kernel/fs/move_phys_pages_not.ko:\n");
-	tree_write("root/sys/module/module/parameters/sig_enforce", "N\n");
-	if (geteuid()) {
-		tap_skip("others than root are told to become root first");
-		goto end;
-	}
-	RUN("info");
-	CHECK_HAS(run.out, "(no /dev/move_phys_pages); install it for this kernel: the package ");
-	CHECK_HAS(run.out, "\nnext: movephys pagemap --pid $$ | movephys where --door revmap -\n");
-
-	snprintf(line, sizeof(line), "kernel/fs/ext4.ko:\n%s: kernel/mm/x.ko\n", module);
-	tree_write(dep, line);
-	tree_write("root/sys/module/module/parameters/sig_enforce", "Y\n");
-	tree_write("move_phys_pages.ko", "ELF and so on, but no signature\n");
-	RUN("info");
-	CHECK_HAS(run.out, "(no /dev/move_phys_pages); sign it with a key that the machine trusts\n");
-	CHECK_HAS(run.out, "\nnext: movephys pagemap --pid $$ | movephys where --door revmap -\n");
-
-	tree_write("move_phys_pages.ko", "ELF and so on~Module signature appended~\n");
-	RUN("info");
-	CHECK_HAS(run.out, "(no /dev/move_phys_pages); modprobe move_phys_pages\n");
-	CHECK_HAS(run.out, "\nnext: modprobe move_phys_pages\n");
-end:
-	unsetenv("FAKE_MPP_MODE");
-	unsetenv("FAKE_MPP_ROOT");
-}
-
 RUN_MAIN(
 	{ "help and version", helps },
 	{ "bad arguments are named, and nothing moves", names_bad_arguments },
@@ -1053,9 +820,6 @@ RUN_MAIN(
 	{ "move --from", keeps_to_from },
 	{ "move --retry", retries },
 	{ "move: batches end between huge pages", keeps_huge_pages_whole },
-	{ "move --new", writes_new_addresses },
-	{ "move --undo-file spares what is there", spares_files },
-	{ "move --undo", undoes },
 	{ "move --max", keeps_to_max },
 	{ "move --rate", keeps_to_the_rate },
 	{ "move: progress on a terminal", shows_progress },
@@ -1072,9 +836,4 @@ RUN_MAIN(
 	{ "idle", explains_missing_idle_tracking },
 	{ "the revmap door", finds_pages_without_help },
 	{ "files that cannot be written, and closed ones", tells_of_bad_files },
-	{ "move --undo-file on a full or broken disk", stops_without_a_record },
-	{ "move --undo-file is on disk batch by batch", records_on_disk },
-	{ "info", informs },
-	{ "info: /proc/config.gz", reads_the_kernels_configuration },
-	{ "info: what comes before modprobe", tells_what_comes_before_modprobe },
 )

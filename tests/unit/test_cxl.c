@@ -1,11 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * CXL topology and hot lists, from trees recorded in the testbed.  libcxl knows
- * one place for sysfs, so the calls by which it looks there are redirected here:
- * what an executable defines goes before what libc has.
- */
-#include <dirent.h>
-#include <dlfcn.h>
+/* CXL topology and hot lists, from trees recorded in the testbed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -16,6 +10,7 @@
 
 #include "cxl.h"
 #include "cxl_cedt.h"
+#include "sysfs.h"
 #include "tap.h"
 #include "tree.h"
 
@@ -24,55 +19,6 @@
 static const char *data_dir;
 static struct mpp_roots roots;
 static char sys_path[PATH_MAX];
-static bool redirecting;
-
-/* ---- What libcxl calls ---- */
-
-static const char *redirect(const char *path, char *to)
-{
-	if (!redirecting || (strncmp(path, "/sys/", 5) && strncmp(path, "/dev/", 5)))
-		return path;
-	snprintf(to, PATH_MAX, "%s", tree_path(path + 1));
-	return to;
-}
-
-/* ISO C has no way from what dlsym() returns to a function but through memory. */
-#define REAL(name)	(*(__typeof__(&name) *)(void *)&(void *){ dlsym(RTLD_NEXT, #name) })
-
-int open64(const char *path, int flags, ...)
-{
-	char to[PATH_MAX];
-
-	return REAL(open64)(redirect(path, to), flags, 0600);
-}
-
-DIR *opendir(const char *path)
-{
-	char to[PATH_MAX];
-
-	return REAL(opendir)(redirect(path, to));
-}
-
-char *realpath(const char *path, char *resolved)
-{
-	char to[PATH_MAX];
-
-	return REAL(realpath)(redirect(path, to), resolved);
-}
-
-int stat64(const char *path, struct stat64 *info)
-{
-	char to[PATH_MAX];
-
-	return REAL(stat64)(redirect(path, to), info);
-}
-
-int lstat64(const char *path, struct stat64 *info)
-{
-	char to[PATH_MAX];
-
-	return REAL(lstat64)(redirect(path, to), info);
-}
 
 /* ---- Recorded trees ---- */
 
@@ -80,7 +26,7 @@ static void record(const char *file_name)
 {
 	char path[PATH_MAX];
 
-	redirecting = false;
+	sysfs_recorded = false;
 	snprintf(sys_path, sizeof(sys_path), "%s/sys", tree_make());
 	roots = (struct mpp_roots) { .proc = "/nonexistent", .sys = sys_path };
 	snprintf(path, sizeof(path), "%s/%s", data_dir, file_name);
@@ -94,7 +40,7 @@ static void record(const char *file_name)
 		snprintf(path, sizeof(path), "dev/cxl/mem%d", i);
 		tree_write(path, "");
 	}
-	redirecting = true;
+	sysfs_recorded = true;
 }
 
 static struct mpp_cxl *open_recorded(void)
@@ -107,7 +53,7 @@ static struct mpp_cxl *open_recorded(void)
 
 static void done(struct mpp_cxl *cxl)
 {
-	redirecting = false;
+	sysfs_recorded = false;
 	CHECK(!mpp_cxl_unref(cxl));
 	tree_remove();
 }
@@ -213,7 +159,7 @@ static void follows_xor_maps(void)
 	int len, sum = 0;
 
 	record("cxl-7.3-4x2.txt");
-	redirecting = false;
+	sysfs_recorded = false;
 	len = mpp_read_file(tree_path("sys/firmware/acpi/tables/CEDT"), sizeof(table),
 			    (char *)table);
 	CHECK_INT(len, 144);
@@ -226,7 +172,7 @@ static void follows_xor_maps(void)
 		sum += table[i];
 	table[9] = (unsigned char)-sum;
 	tree_write_at("sys/firmware/acpi/tables/CEDT", 0, table, (size_t)len);
-	redirecting = true;
+	sysfs_recorded = true;
 
 	cxl = open_recorded();
 	region = region_of(cxl);
@@ -297,7 +243,7 @@ static void tells_that_there_is_nothing(void)
 
 	snprintf(sys_path, sizeof(sys_path), "%s/sys", tree_make());
 	roots = (struct mpp_roots) { .proc = "/nonexistent", .sys = sys_path };
-	redirecting = true;
+	sysfs_recorded = true;
 	CHECK_INT(mpp_cxl_open_at(&roots, &cxl), -ENODEV);
 	CHECK(!cxl);
 	tree_write("sys/bus/cxl/devices/.keep", "");
@@ -316,7 +262,7 @@ static struct mpp_source *open_list(const struct mpp_cxl *cxl, const char *text,
 	};
 	struct mpp_source *src = NULL;
 
-	redirecting = false;
+	sysfs_recorded = false;
 	tree_write("list", text);
 	CHECK_INT(mpp_cxl_hot_open(tree_path("list"), &options, &src), 0);
 	return src;
@@ -413,7 +359,7 @@ static void checks_options(void)
 
 	record("cxl-6.12-2.txt");
 	cxl = open_recorded();
-	redirecting = false;
+	sysfs_recorded = false;
 	CHECK_INT(mpp_cxl_hot_open("/nonexistent", &options, &src), -ENOENT);
 	CHECK_INT(mpp_cxl_hot_open_fd(0, "x", &options, &src), -EINVAL);
 	options.cxl = cxl;

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What sysfs says of a CXL region and of its devices' decoders, each value by turns,
- * in a recorded tree.  libcxl knows one place for sysfs, so the calls by which it
- * looks there are this file's own, as in the unit test.
+ * in a recorded tree.
  */
-#include <dirent.h>
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -13,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "cxl.h"
+#include "sysfs.h"
 #include "tree.h"
 
 #include "fuzz.h"
@@ -22,53 +20,6 @@
 #define ENDPOINT "sys/devices/platform/ACPI0017:00/root0/port1/endpoint2/decoder2.0/"
 
 static char sys_path[PATH_MAX];
-static bool redirecting;
-
-static const char *redirect(const char *path, char *to)
-{
-	if (!redirecting || (strncmp(path, "/sys/", 5) && strncmp(path, "/dev/", 5)))
-		return path;
-	snprintf(to, PATH_MAX, "%s", tree_path(path + 1));
-	return to;
-}
-
-/* ISO C has no way from what dlsym() returns to a function but through memory. */
-#define REAL(name)	(*(__typeof__(&name) *)(void *)&(void *){ dlsym(RTLD_NEXT, #name) })
-
-int open64(const char *path, int flags, ...)
-{
-	char to[PATH_MAX];
-
-	return REAL(open64)(redirect(path, to), flags, 0600);
-}
-
-DIR *opendir(const char *path)
-{
-	char to[PATH_MAX];
-
-	return REAL(opendir)(redirect(path, to));
-}
-
-char *realpath(const char *path, char *resolved)
-{
-	char to[PATH_MAX];
-
-	return REAL(realpath)(redirect(path, to), resolved);
-}
-
-int stat64(const char *path, struct stat64 *info)
-{
-	char to[PATH_MAX];
-
-	return REAL(stat64)(redirect(path, to), info);
-}
-
-int lstat64(const char *path, struct stat64 *info)
-{
-	char to[PATH_MAX];
-
-	return REAL(lstat64)(redirect(path, to), info);
-}
 
 static const struct {
 	const char *name, *recorded;
@@ -90,7 +41,7 @@ static const struct {
 
 static void remove_tree(void)
 {
-	redirecting = false;
+	sysfs_recorded = false;
 	tree_remove();
 }
 
@@ -141,12 +92,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		tree_write(files[i].name, len ? text : files[i].recorded);
 		free(text);
 	}
-	redirecting = true;
+	sysfs_recorded = true;
 	if (!mpp_cxl_open_at(&roots, &cxl)) {
 		for (size_t i = 0; !mpp_cxl_get_region(cxl, i, &region); i++)
 			check_region(cxl, &region);
 		mpp_cxl_unref(cxl);
 	}
-	redirecting = false;
+	sysfs_recorded = false;
 	return 0;
 }
