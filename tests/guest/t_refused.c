@@ -100,7 +100,7 @@ static size_t frames_with(uint64_t mask, uint64_t want, uint64_t *phys, size_t r
 /* Every frame of the kind is refused, unless it has changed kind in the meantime. */
 static void kind_refused(uint64_t mask, uint64_t want, const char *kind, int status)
 {
-	uint64_t phys[24];
+	uint64_t phys[256];
 	size_t nr = frames_with(mask, want, phys, ARRAY_SIZE(phys)), tried = 0;
 
 	if (!nr)
