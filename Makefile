@@ -63,7 +63,8 @@ check-debug:
 	@scripts/check --debug $(SECONDS) $(KERNELS)
 
 selftests:
-	@tests/intree/run-selftests $(filter-out 6.1,$(KERNELS))
+	@tests/intree/run-selftests $(or $(filter-out 6.1,$(KERNELS)),$(error \
+		KERNELS=$(KERNELS): there are patch series for 6.12 and 7.3 only))
 
 # On 6.12 alone unless told: ten minutes a kernel.
 check-mutants:
