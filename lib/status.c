@@ -23,7 +23,7 @@ static const struct status_row {
 	{ EXDEV, MPP_STATUS_REFUSED, "EXDEV",
 	  "the target is outside the cpuset of an owner of the page, or of the caller" },
 	{ EPERM, MPP_STATUS_REFUSED, "EPERM",
-	  "the owner's MPOL_BIND policy excludes the target" },
+	  "the owner's MPOL_BIND policy excludes the target, or a security module the move" },
 	{ ENODEV, MPP_STATUS_REFUSED, "ENODEV",
 	  "no such node, or a node without memory" },
 	{ EHWPOISON, MPP_STATUS_UNMOVABLE, "EHWPOISON",
@@ -35,7 +35,7 @@ static const struct status_row {
 	{ ENOMEM, MPP_STATUS_REFUSED, "ENOMEM",
 	  "the target node has no room" },
 	{ EOPNOTSUPP, MPP_STATUS_UNMOVABLE, "EOPNOTSUPP",
-	  "cannot be migrated by its owner (inaccessible memory, gigantic pages)" },
+	  "cannot be migrated by its owner (inaccessible memory, gigantic pages, ramfs)" },
 };
 
 static const struct status_row *status_find(int status)

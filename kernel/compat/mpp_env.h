@@ -17,6 +17,7 @@
 #define MPP_COMPAT_ENV_H
 
 #include <linux/atomic.h>
+#include <linux/backing-dev.h>
 #include <linux/bitops.h>
 #include <linux/capability.h>
 #include <linux/cgroup.h>
@@ -45,6 +46,8 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/secretmem.h>
+#include <linux/security.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/static_call.h>
 #include <linux/swap.h>
@@ -89,6 +92,7 @@ void __put_anon_vma(struct anon_vma *anon_vma);
 	X(lru_add_drain)		\
 	X(lru_add_drain_all)		\
 	X(migrate_pages)		\
+	X(mpol_shared_policy_lookup)	\
 	X(page_vma_mapped_walk)		\
 	X(put_online_mems)		\
 	X(putback_movable_pages)	\
@@ -139,8 +143,16 @@ void __put_anon_vma(struct anon_vma *anon_vma);
 	X(anon_vma_interval_tree_iter_next)
 #endif
 
+/* Without security modules it is inline. */
+#ifdef CONFIG_SECURITY
+#define MPP_SECURITY_FUNCTION(X)	X(security_task_movememory)
+#else
+#define MPP_SECURITY_FUNCTION(X)
+#endif
+
 #define MPP_FUNCTIONS(X)		\
 	MPP_COMMON_FUNCTIONS(X)		\
+	MPP_SECURITY_FUNCTION(X)	\
 	MPP_ISOLATE_HUGETLB_FUNCTION(X)	\
 	MPP_ALLOC_HUGETLB_FUNCTION(X)	\
 	MPP_NODE_FILTER_FUNCTION(X)	\
@@ -263,6 +275,9 @@ static inline bool mpp_env_secretmem_mapping(const struct address_space *mapping
 	return mpp_env_secretmem_aops && mapping->a_ops == mpp_env_secretmem_aops;
 }
 
+/* No patch gives us a reason of our own; this one does not split large folios either. */
+#define MPP_MIGRATE_REASON	MR_NUMA_MISPLACED
+
 /* "mm: rename __PageMovable() to page_has_movable_ops()", in 7.3, not in 6.12 */
 #ifndef MPP_HAVE_MOVABLE_OPS
 static inline bool page_has_movable_ops(struct page *page)
@@ -368,6 +383,7 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 #define migrate_pages(from, get, put, private, mode, reason, nr) \
 	mpp_env_migrate_pages(from, private, mode, reason)
 #define mpol_cond_put			mpp_env_mpol_cond_put
+#define mpol_shared_policy_lookup	static_call(mpp_sc_mpol_shared_policy_lookup)
 #define page_vma_mapped_walk(pvmw)	static_call(mpp_sc_page_vma_mapped_walk)(pvmw)
 #define put_anon_vma			mpp_env_put_anon_vma
 #define policy_zone			(*mpp_env_policy_zone)
@@ -375,6 +391,9 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 #define putback_movable_pages		static_call(mpp_sc_putback_movable_pages)
 #define rmap_walk			static_call(mpp_sc_rmap_walk)
 #define secretmem_mapping		mpp_env_secretmem_mapping
+#ifdef CONFIG_SECURITY
+#define security_task_movememory	static_call(mpp_sc_security_task_movememory)
+#endif
 #define vma_migratable			static_call(mpp_sc_vma_migratable)
 #ifndef MPP_HAVE_INLINE_MAPCOUNT
 #define folio_mapcount			static_call(mpp_sc_folio_mapcount)

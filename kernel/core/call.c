@@ -23,6 +23,8 @@
  * Physical addresses make exploits of other flaws easier, and a namespace owns
  * no physical memory: only the initial user namespace counts.  To be asked
  * before any argument is looked at.
+ *
+ * Return: true if it may.
  */
 bool mpp_permitted(void)
 {
@@ -120,7 +122,7 @@ static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int 
 
 /* Give entry @i its outcome; @at is the node that holds the contents, if known. */
 static __always_inline void mpp_answer(struct mpp_call *call, unsigned int i,
-				      enum mpp_outcome outcome, int at)
+				       enum mpp_outcome outcome, int at)
 {
 	call->outcome[i] = outcome;
 	call->status[i] = at;
@@ -191,6 +193,36 @@ static noinline unsigned int mpp_take_again(struct mpp_call *call, unsigned int 
 	return i;
 }
 
+/*
+ * Whether the caller lets us wait for what is in the way of entry @i.  A few times: who
+ * locks the folio again and again must not keep us for ever.
+ */
+static bool mpp_worth_waiting(struct mpp_call *call, unsigned int i)
+{
+	if (!(call->args.flags & MPP_MF_SYNC) ||
+	    (call->outcome[i] != MPP_LOCKED && call->outcome[i] != MPP_WRITEBACK))
+		return false;
+	if (call->awaited_by != i)
+		call->waits = 0;
+	call->awaited_by = i;
+	return call->waits++ < MPP_ROUNDS && !fatal_signal_pending(current);
+}
+
+/*
+ * Between rounds: with nothing isolated and without the hotplug lock, else reclaim and
+ * hotplug would wait with us, for I/O that may never end.  A fatal signal ends it.
+ */
+static void mpp_await(struct mpp_call *call)
+{
+	struct folio *folio = call->awaited;
+
+	call->awaited = NULL;
+	if (!folio_lock_killable(folio))
+		folio_unlock(folio);
+	folio_wait_writeback_killable(folio);
+	folio_put(folio);
+}
+
 /* Decide one entry, or queue the folio that will decide it. */
 static void mpp_take(struct mpp_call *call, unsigned int i)
 {
@@ -225,6 +257,10 @@ static void mpp_take(struct mpp_call *call, unsigned int i)
 		mpp_answer(call, i, outcome, at);
 	} else {
 		mpp_move_entry(call, i, folio);
+		if (unlikely(mpp_worth_waiting(call, i))) {
+			call->awaited = folio;
+			return;
+		}
 	}
 	/* A queued folio is held by its isolation; an extra reference would stop it. */
 	folio_put(folio);
@@ -255,13 +291,6 @@ static void mpp_settle(struct mpp_call *call, unsigned int from, unsigned int to
 	}
 }
 
-/* What has to wait does so with nothing isolated: put it off until that is so. */
-static bool mpp_must_wait_alone(const struct mpp_call *call, unsigned int i)
-{
-	return call->args.flags & MPP_MF_SYNC && !list_empty(&call->queued) &&
-	       (call->outcome[i] == MPP_LOCKED || call->outcome[i] == MPP_WRITEBACK);
-}
-
 /*
  * Decide pending entries from @from on, as far as one round may go: to @to, or as
  * much as may be isolated at once.  @remember: further look-ups follow for sure.
@@ -286,7 +315,7 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 		if (call->outcome[i] != MPP_PENDING)
 			continue;
 		mpp_take(call, i);
-		if (mpp_must_wait_alone(call, i)) {
+		if (unlikely(call->awaited)) {
 			call->outcome[i] = MPP_PENDING;
 			call->retry = retry;
 			break;
@@ -297,6 +326,8 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 	mpp_settle(call, from, i);
 	mpp_items_account(call, remember || i < to || call->retry);
 	put_online_mems();
+	if (unlikely(call->awaited))
+		mpp_await(call);
 	return i;
 }
 
@@ -331,6 +362,7 @@ static void mpp_batch(struct mpp_call *call, bool last)
 	unsigned int from, to, at, round;
 
 	memset(call->outcome, MPP_PENDING, call->nr);
+	call->waits = 0;
 	for (from = 0; from < call->nr; from = to) {
 		call->retry = false;
 		to = mpp_round(call, from, call->nr, !last);
@@ -446,7 +478,8 @@ static long mpp_run(struct mpp_call *call)
 		call->nr = mpp_take_in(call, start, want);
 		if (!call->nr)
 			return -EFAULT;
-		mpp_batch(call, start + want == nr_pages);
+		/* By what came: the rest of a batch that was cut may be there a moment later. */
+		mpp_batch(call, start + call->nr == nr_pages);
 		mpp_stat_batch(call);
 		err = mpp_give_back(call, start);
 		if (err)

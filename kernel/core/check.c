@@ -8,7 +8,8 @@
  *	folio lock
  *	  i_mmap_rwsem or anon_vma->rwsem, read	(rmap_walk())
  *	    then one after the other:
- *	    RCU -> alloc_lock or callback_lock	(owner's policy, owner's cpuset)
+ *	    alloc_lock or callback_lock		(owner's policy, owner's cpuset)
+ *	    what a security module takes	(it may sleep)
  *	    mmap_lock, read, trylock only	(VMA policy)
  *	    page table lock			(page_vma_mapped_walk())
  *
@@ -61,26 +62,31 @@ static void mpp_ask_owner(struct mpp_limit *limit)
 	limit->process = MPP_PASSED;
 	limit->task_policy = MPP_PASSED;
 
-	/* RCU keeps the task_struct; the task itself may exit at any time. */
+	/* The task may exit at any time; its task_struct stays. */
 	rcu_read_lock();
 	owner = rcu_dereference(limit->mm->owner);
+	if (owner)
+		get_task_struct(owner);
+	rcu_read_unlock();
 	if (!owner) {
 		/* Between owners, or past the last one: then nobody is left to ask. */
 		if (atomic_read(&limit->mm->mm_users))
 			limit->process = MPP_RACED;
-		goto out;
+		return;
 	}
 
 	allowed = cpuset_mems_allowed(owner);
 	if (!node_isset(limit->nid, allowed))
 		limit->process = MPP_CPUSET_TASK;
+	/* As move_pages(2) asks about the one process that it is given. */
+	if (security_task_movememory(owner))
+		limit->process = MPP_SECURITY;
 
 	task_lock(owner);
 	if (!mpp_policy_allows(owner->mempolicy, limit->nid))
 		limit->task_policy = MPP_POLICY_TASK;
 	task_unlock(owner);
-out:
-	rcu_read_unlock();
+	put_task_struct(owner);
 }
 
 /* A process is asked once per batch and target.  The pin keeps the mm's address its own. */
@@ -147,7 +153,7 @@ static void mpp_make_limits_fit(struct mpp_call *call)
 	call->limits_crowded = false;
 	if (nr > MPP_LIMITS_MAX)
 		return;
-	limits = kvcalloc(nr, sizeof(*limits), GFP_KERNEL | __GFP_NOWARN);
+	limits = kvcalloc(nr, sizeof(*limits), MPP_GFP_GROW);
 	if (!limits)
 		return;
 	mpp_forget_limits(call);
@@ -264,7 +270,11 @@ enum mpp_outcome mpp_vma_allows(struct mpp_call *call, struct folio *folio,
 /* rmap over-approximates: it visits VMAs that have broken copy-on-write long ago. */
 static bool mpp_maps(struct folio *folio, struct vm_area_struct *vma, unsigned long addr)
 {
-	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, 0);
+	/*
+	 * With the lock even where nothing is seen: an entry that mprotect() or mremap() is
+	 * changing is empty for a moment, and its owner would not be asked.
+	 */
+	DEFINE_FOLIO_VMA_WALK(pvmw, folio, vma, addr, PVMW_SYNC);
 
 	if (!page_vma_mapped_walk(&pvmw))
 		return false;
@@ -343,8 +353,24 @@ static enum mpp_outcome mpp_check_mappings(struct mpp_call *call, struct folio *
 	return mpp_walk_mappings(call, folio, nid, count_sharers);
 }
 
-/* Nobody maps it: the cgroup that is charged for it speaks. */
-static enum mpp_outcome mpp_check_charged(struct folio *folio, int nid)
+/* The policy of a tmpfs file binds its pages, mapped or not. */
+static bool mpp_file_policy_allows(struct folio *folio, int nid)
+{
+	struct address_space *mapping = folio_mapping(folio);
+	struct mempolicy *pol;
+	bool allows;
+
+	if (!mapping || !shmem_mapping(mapping))
+		return true;
+	/* The folio is locked and has its mapping, and so the inode. */
+	pol = mpol_shared_policy_lookup(&SHMEM_I(mapping->host)->policy, folio->index);
+	allows = mpp_policy_allows(pol, nid);
+	mpol_cond_put(pol);
+	return allows;
+}
+
+/* Nobody maps it: the cgroup that is charged for it speaks, and the file. */
+static enum mpp_outcome mpp_check_unmapped(struct mpp_call *call, struct folio *folio, int nid)
 {
 	nodemask_t allowed = node_states[N_MEMORY];
 	struct mem_cgroup *memcg;
@@ -354,7 +380,11 @@ static enum mpp_outcome mpp_check_charged(struct folio *folio, int nid)
 	memcg = folio_memcg(folio);
 	mem_cgroup_node_filter_allowed(memcg, &allowed);
 	rcu_read_unlock();
-	return node_isset(nid, allowed) ? MPP_PASSED : MPP_CPUSET_CGROUP;
+	if (!node_isset(nid, allowed))
+		return MPP_CPUSET_CGROUP;
+	if (!(call->args.flags & MPP_MF_IGNORE_MEMPOLICY) && !mpp_file_policy_allows(folio, nid))
+		return MPP_POLICY_FILE;
+	return MPP_PASSED;
 }
 
 static enum mpp_outcome mpp_check_mapping(struct folio *folio)
@@ -371,6 +401,10 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
 		return MPP_UNSUPPORTED;
 	if (gfp_zone(mapping_gfp_mask(mapping)) < policy_zone)
 		return MPP_ZONE;
+	/* Neither moved nor ever written by its file system, as in ramfs. */
+	if (!mapping->a_ops->migrate_folio && folio_test_dirty(folio) &&
+	    !mapping_can_writeback(mapping))
+		return MPP_UNSUPPORTED;
 	return MPP_PASSED;
 }
 
@@ -412,7 +446,7 @@ static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *fo
 	if (folio_mapped(folio))
 		outcome = mpp_check_mappings(call, folio, nid);
 	else
-		outcome = mpp_check_charged(folio, nid);
+		outcome = mpp_check_unmapped(call, folio, nid);
 	if (outcome != MPP_PASSED)
 		return outcome;
 	return mpp_check_references(call, folio);
@@ -424,22 +458,19 @@ static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *fo
  * @folio: past mpp_gate(), with a reference, not locked
  * @nid: past mpp_check_target()
  *
- * May sleep; for the folio lock and for writeback only with MPP_MF_SYNC, while
- * nothing is queued, and until a fatal signal.
+ * May sleep, but waits neither for the folio lock nor for writeback.
  *
  * Return: MPP_PASSED or why not.
  */
 enum mpp_outcome mpp_check_folio(struct mpp_call *call, struct folio *folio, int nid)
 {
-	/* Not while others are isolated: reclaim and hotplug would wait with us. */
-	bool wait = call->args.flags & MPP_MF_SYNC && list_empty(&call->queued);
 	enum mpp_outcome outcome;
 
 	if (call->limits_crowded)
 		mpp_make_limits_fit(call);
-	if (!folio_trylock(folio) && (!wait || folio_lock_killable(folio)))
+	if (!folio_trylock(folio))
 		return MPP_LOCKED;
-	if (folio_test_writeback(folio) && (!wait || folio_wait_writeback_killable(folio)))
+	if (folio_test_writeback(folio))
 		outcome = MPP_WRITEBACK;
 	else
 		outcome = mpp_check_locked(call, folio, nid);

@@ -278,13 +278,12 @@ static bool mpp_set_aside(struct mpp_call *call, struct list_head *from, struct 
 }
 
 /*
- * Asynchronous migration never waits for a lock or for I/O.  The reason given is
- * that of NUMA balancing, since that is the one for which a large folio is not
- * split when it finds no room.
+ * Asynchronous migration never waits for a lock or for I/O: where the caller lets us
+ * wait, mpp_await() has done so.  The reason is one for which a large folio is not split
+ * when it finds no room.
  */
 static void mpp_migrate_list(struct mpp_call *call, struct list_head *list)
 {
-	enum migrate_mode mode = call->args.flags & MPP_MF_SYNC ? MIGRATE_SYNC : MIGRATE_ASYNC;
 	struct folio *folio;
 	LIST_HEAD(aside);
 	bool full;
@@ -293,7 +292,7 @@ static void mpp_migrate_list(struct mpp_call *call, struct list_head *list)
 		call->full_order = UINT_MAX;
 		call->last_paired = NULL;
 		migrate_pages(list, mpp_get_new_folio, mpp_put_new_folio, (unsigned long)call,
-			      mode, MR_NUMA_MISPLACED, NULL);
+			      MIGRATE_ASYNC, MPP_MIGRATE_REASON, NULL);
 		full = call->full_order != UINT_MAX;
 	} while (full && mpp_set_aside(call, list, &aside) && !list_empty(list));
 
@@ -379,16 +378,8 @@ enum mpp_outcome mpp_fate_otherwise(struct mpp_call *call, const struct mpp_item
 	return MPP_MOVED;
 }
 
-static void mpp_remember(struct mpp_call *call, unsigned long pfn, unsigned int order,
-			 unsigned long new_pfn, int at)
-{
-	if (mpp_record(call, pfn, order, new_pfn, at))
-		call->blind = true;
-}
-
 /* A folio that was split: each page that is known to have moved stands for itself. */
-static void mpp_account_fragments(struct mpp_call *call, const struct mpp_item *item,
-				  bool remember)
+static void mpp_account_fragments(struct mpp_call *call, const struct mpp_item *item)
 {
 	unsigned long last = item->pfn + BIT(item->order) - 1;
 	unsigned long pfn;
@@ -400,9 +391,53 @@ static void mpp_account_fragments(struct mpp_call *call, const struct mpp_item *
 		if (value & MPP_FRAGMENT_FAILED)
 			continue;
 		mpp_stat_moved(call, item->from, pfn_to_nid(value), 1);
-		if (remember)
-			mpp_remember(call, pfn, 0, value, pfn_to_nid(value));
 	}
+}
+
+/* Where it left, or with @arrival where it came to.  Returns 0 or -ENOMEM. */
+static int mpp_remember_fragments(struct mpp_call *call, const struct mpp_item *item,
+				  bool arrival)
+{
+	unsigned long last = item->pfn + BIT(item->order) - 1;
+	unsigned long pfn;
+	void *entry;
+	int ret = 0;
+
+	xa_for_each_range(&call->fragments, pfn, entry, item->pfn, last) {
+		unsigned long value = xa_to_value(entry);
+
+		if (value & MPP_FRAGMENT_FAILED)
+			continue;
+		if (arrival)
+			ret |= mpp_record_arrival(call, value, 0, pfn_to_nid(value));
+		else
+			ret |= mpp_record(call, pfn, 0, value, pfn_to_nid(value));
+	}
+	return ret;
+}
+
+static int mpp_remember(struct mpp_call *call, const struct mpp_item *item, bool arrival)
+{
+	if (item->outcome == MPP_ALREADY && !arrival)
+		return mpp_record(call, item->pfn, item->order, item->pfn, item->at);
+	if (item->outcome != MPP_QUEUED)
+		return 0;
+	if (!item->paired)
+		return mpp_remember_fragments(call, item, arrival);
+	if (arrival)
+		return mpp_record_arrival(call, item->dst_pfn, item->order, item->at);
+	return mpp_record(call, item->pfn, item->order, item->dst_pfn, item->at);
+}
+
+/* All that left, then all that came: one may have come to where another was. */
+static void mpp_remember_round(struct mpp_call *call)
+{
+	unsigned int i;
+
+	for (i = 0; i < call->nr_items; i++)
+		call->blind |= mpp_remember(call, &call->items[i], false);
+	for (i = 0; i < call->nr_items; i++)
+		call->blind |= mpp_remember(call, &call->items[i], true);
 }
 
 /**
@@ -419,18 +454,15 @@ void mpp_items_account(struct mpp_call *call, bool remember)
 	for (i = 0; i < call->nr_items; i++) {
 		struct mpp_item *item = &call->items[i];
 
-		if (item->outcome == MPP_ALREADY) {
-			if (remember)
-				mpp_remember(call, item->pfn, item->order, item->pfn, item->at);
-		} else if (item->outcome == MPP_QUEUED && item->paired) {
+		if (item->outcome != MPP_QUEUED)
+			continue;
+		if (item->paired)
 			mpp_stat_moved(call, item->from, item->at, BIT(item->order));
-			if (remember)
-				mpp_remember(call, item->pfn, item->order, item->dst_pfn,
-					     item->at);
-		} else if (item->outcome == MPP_QUEUED) {
-			mpp_account_fragments(call, item, remember);
-		}
+		else
+			mpp_account_fragments(call, item);
 	}
+	if (remember)
+		mpp_remember_round(call);
 	if (!xa_empty(&call->fragments))
 		xa_destroy(&call->fragments);
 }

@@ -27,6 +27,9 @@
 #define MPP_BATCH_ENTRIES	512U
 #define MPP_BATCH_BYTES		(8UL << 20)
 
+/* For what grows with a call, and which it can do without: nobody is killed for it. */
+#define MPP_GFP_GROW	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /* What can become of an entry: name in the counters, errno of its status. */
 #define MPP_OUTCOMES(X)						\
 	X(MOVED,	"moved",		0)		\
@@ -46,6 +49,8 @@
 	X(CPUSET_CALLER, "cpuset_of_caller",	EXDEV)		\
 	X(POLICY_VMA,	"policy_of_vma",	EPERM)		\
 	X(POLICY_TASK,	"policy_of_task",	EPERM)		\
+	X(POLICY_FILE,	"policy_of_file",	EPERM)		\
+	X(SECURITY,	"security_module",	EPERM)		\
 	X(BAD_NODE,	"bad_node",		ENODEV)		\
 	X(HWPOISON,	"poisoned",		EHWPOISON)	\
 	X(NOT_ISOLATED,	"not_isolated",		EBUSY)		\
@@ -75,11 +80,7 @@ enum mpp_outcome {
 /* What a call does; each kind is counted apart. */
 enum mpp_mode { MPP_MODE_MOVE, MPP_MODE_DRY_RUN, MPP_MODE_QUERY, MPP_NR_MODES };
 
-/**
- * struct mpp_args - the arguments of one call, as the caller passed them
- *
- * See include/uapi/linux/move_phys_pages.h for their meaning.
- */
+/* The arguments of one call, as the caller passed them: see the uapi header. */
 struct mpp_args {
 	u64 nr_pages;
 	const u64 __user *pages;
@@ -140,7 +141,7 @@ struct mpp_anon {
 
 /* What a call decided so far, see record.c. */
 struct mpp_slot {
-	unsigned long pfn;
+	unsigned long key;	/* a PFN and an order */
 	unsigned long value;	/* 0: free */
 };
 
@@ -158,10 +159,9 @@ struct mpp_records {
 	unsigned long orders;	/* that any entry has */
 };
 
-/**
- * struct mpp_call - the state of one call
- *
- * One allocation; the arrays behind it hold @cap entries of the batch.
+/*
+ * The state of one call.  One allocation; the arrays behind it hold @cap entries of
+ * the batch.
  */
 struct mpp_call {
 	struct mpp_args args;
@@ -184,6 +184,9 @@ struct mpp_call {
 	unsigned int hash_bits;
 	bool retry;		/* an entry is worth another look */
 	bool drained_here;	/* this CPU's batches, which is worth doing once a round */
+	struct folio *awaited;	/* with a reference: to be waited for between rounds */
+	unsigned int awaited_by;	/* the entry that did so last, */
+	unsigned int waits;		/* and how often in a row */
 
 	/* Queued folios, and what is known while they migrate. */
 	struct list_head queued;
@@ -273,6 +276,7 @@ static __always_inline enum mpp_outcome mpp_fate(struct mpp_call *call,
 int mpp_record_begin(struct mpp_call *call);
 int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
 	       unsigned long new_pfn, int at);
+int mpp_record_arrival(struct mpp_call *call, unsigned long pfn, unsigned int order, int at);
 bool mpp_recall(struct mpp_call *call, unsigned long pfn, unsigned long *new_pfn, int *at);
 void mpp_record_end(struct mpp_call *call);
 

@@ -7,12 +7,17 @@
  * looked up any more, and one that names the new frame must leave it alone.
  * Likewise a folio that was on its target already stays there.
  *
- * One entry per folio and end, keyed by the PFN of its first page, in hash tables
- * with open addressing: an entry costs a few instructions and no memory of its own,
- * where a tree over PFNs that lie far apart costs a node each.  The entry holds the
- * order, since the same PFN can stand for a huge page and later, its frame reused,
- * for a small one.  A folio is naturally aligned, so the entry of a page within it
- * is found by trying each order seen.
+ * One entry per folio and end, keyed by the PFN of its first page and its order, in
+ * hash tables with open addressing: an entry costs a few instructions and no memory
+ * of its own, where a tree over PFNs that lie far apart costs a node each.  A folio is
+ * naturally aligned, so the entry of a page within it is found by trying each order
+ * seen.
+ *
+ * Frames are reused.  A page answers for the contents that a caller who named it
+ * could mean, that is the first that the call met there.  So nothing is entered that
+ * an entry of the same size or a larger one covers: such a page is not looked up any
+ * more.  What overlaps is then entered in the order of its size, and the smallest is
+ * the first.
  *
  * A long call has many tables, each for its share of the PFNs, so that none needs
  * very much memory in one piece, nor takes long to move when it grows.
@@ -31,26 +36,31 @@ static_assert(NODES_SHIFT <= MPP_RECORD_NODE_BITS);
 /* A PFN of any width, a node and an order fit in one entry. */
 static_assert(BITS_PER_LONG == 64);
 
-static unsigned long mpp_record_value(unsigned long new_pfn, int at, unsigned int order)
+static unsigned long mpp_record_key(unsigned long pfn, unsigned int order)
 {
-	return MPP_RECORD_TAKEN |
-	       (new_pfn << MPP_RECORD_NODE_BITS | at) << MPP_RECORD_ORDER_BITS | order;
+	return pfn << MPP_RECORD_ORDER_BITS | order;
 }
 
-static unsigned int mpp_record_order(unsigned long value)
+static unsigned long mpp_record_pfn(unsigned long key)
 {
-	return value & (BIT(MPP_RECORD_ORDER_BITS) - 1);
+	return key >> MPP_RECORD_ORDER_BITS;
 }
 
-/* The slot that holds @pfn, or the free one where it belongs: there always is one. */
+static unsigned long mpp_record_value(unsigned long new_pfn, int at)
+{
+	return MPP_RECORD_TAKEN | new_pfn << MPP_RECORD_NODE_BITS | at;
+}
+
+/* The slot that holds @key, or the free one where it belongs: there always is one. */
 static __always_inline struct mpp_slot *mpp_record_slot(const struct mpp_records *record,
 							const struct mpp_table *table,
-							unsigned long pfn)
+							unsigned long key)
 {
 	/* The first bits chose the table. */
-	unsigned long i = (pfn * GOLDEN_RATIO_64) << record->table_bits >> table->shift;
+	unsigned long i = (mpp_record_pfn(key) * GOLDEN_RATIO_64) << record->table_bits >>
+			  table->shift;
 
-	while (table->slots[i].value && table->slots[i].pfn != pfn)
+	while (table->slots[i].value && table->slots[i].key != key)
 		i = (i + 1) & (~0UL >> table->shift);
 	return &table->slots[i];
 }
@@ -85,7 +95,7 @@ static noinline int mpp_record_grow(struct mpp_call *call, struct mpp_table *tab
 	struct mpp_slot *slots;
 	unsigned long i;
 
-	slots = kvcalloc(BIT(bits), sizeof(*slots), GFP_KERNEL | __GFP_NOWARN);
+	slots = kvcalloc(BIT(bits), sizeof(*slots), MPP_GFP_GROW);
 	if (!slots)
 		return -ENOMEM;
 	table->slots = slots;
@@ -93,7 +103,7 @@ static noinline int mpp_record_grow(struct mpp_call *call, struct mpp_table *tab
 	table->room = BIT(bits) / 2;
 	for (i = 0; i < old.room * 2; i++) {
 		if (old.slots[i].value)
-			*mpp_record_slot(&call->record, table, old.slots[i].pfn) = old.slots[i];
+			*mpp_record_slot(&call->record, table, old.slots[i].key) = old.slots[i];
 		if (i % 4096 == 0)
 			cond_resched();
 	}
@@ -102,24 +112,21 @@ static noinline int mpp_record_grow(struct mpp_call *call, struct mpp_table *tab
 }
 
 static __always_inline int mpp_record_one(struct mpp_call *call, unsigned long pfn,
-					  unsigned long value)
+					  unsigned int order, unsigned long value)
 {
+	unsigned long key = mpp_record_key(pfn, order);
 	struct mpp_table *table = mpp_record_table(&call->record, pfn);
 	struct mpp_slot *slot;
 
 	if (unlikely(table->nr == table->room) && mpp_record_grow(call, table))
 		return -ENOMEM;
-	slot = mpp_record_slot(&call->record, table, pfn);
-	if (unlikely(slot->value)) {
-		/*
-		 * A frame that was left and is now taken again answers for its first
-		 * contents, if the entry there speaks of the same pages.
-		 */
-		return mpp_record_order(slot->value) == mpp_record_order(value) ? 0 : -EEXIST;
-	}
-	slot->pfn = pfn;
+	slot = mpp_record_slot(&call->record, table, key);
+	if (unlikely(slot->value))
+		return 0;
+	slot->key = key;
 	slot->value = value;
 	table->nr++;
+	call->record.orders |= BIT(order);
 	return 0;
 }
 
@@ -140,27 +147,56 @@ int mpp_record_begin(struct mpp_call *call)
 	return record->tables ? 0 : -ENOMEM;
 }
 
+/* The entry of @order over the page @pfn, or NULL. */
+static __always_inline const struct mpp_slot *mpp_record_over(struct mpp_records *record,
+							      unsigned long pfn,
+							      unsigned int order)
+{
+	unsigned long first = pfn & ~(BIT(order) - 1);
+	const struct mpp_table *table = mpp_record_table(record, first);
+	const struct mpp_slot *slot;
+
+	if (!table->slots)
+		return NULL;
+	slot = mpp_record_slot(record, table, mpp_record_key(first, order));
+	return slot->value ? slot : NULL;
+}
+
 /**
- * mpp_record - remember where the contents of a folio are
+ * mpp_record - remember where the contents of a folio are that was named
  * @call: the call
- * @pfn: of its first page, as the caller names it
+ * @pfn: of its first page, as it was looked up
  * @order: of the folio
  * @new_pfn: of its first page now; @pfn when it did not move
  * @at: the node of @new_pfn
  *
- * Return: 0, -ENOMEM, or -EEXIST where the frame has an entry of another order;
- * then no further address may be looked up, lest a folio move twice.
+ * Return: 0 or -ENOMEM; then no further address may be looked up, lest a folio move
+ * twice.
  */
 int mpp_record(struct mpp_call *call, unsigned long pfn, unsigned int order,
 	       unsigned long new_pfn, int at)
 {
-	unsigned long value = mpp_record_value(new_pfn, at, order);
-	int ret = mpp_record_one(call, pfn, value);
+	return mpp_record_one(call, pfn, order, mpp_record_value(new_pfn, at));
+}
 
-	if (!ret && new_pfn != pfn)
-		ret = mpp_record_one(call, new_pfn, value);
-	call->record.orders |= BIT(order);
-	return ret;
+/**
+ * mpp_record_arrival - remember a folio by the frame it has moved to
+ * @call: the call, with what left any frame recorded
+ * @pfn: of its first page now
+ * @order: of the folio
+ * @at: the node of @pfn
+ *
+ * Return: as mpp_record().
+ */
+int mpp_record_arrival(struct mpp_call *call, unsigned long pfn, unsigned int order, int at)
+{
+	unsigned long orders;
+
+	for (orders = call->record.orders >> order << order; orders; orders &= orders - 1) {
+		if (mpp_record_over(&call->record, pfn, __ffs(orders)))
+			return 0;
+	}
+	return mpp_record_one(call, pfn, order, mpp_record_value(pfn, at));
 }
 
 /**
@@ -179,18 +215,14 @@ bool mpp_recall(struct mpp_call *call, unsigned long pfn, unsigned long *new_pfn
 
 	for (orders = record->orders; orders; orders &= orders - 1) {
 		unsigned int order = __ffs(orders);
-		unsigned long first = pfn & ~(BIT(order) - 1);
-		const struct mpp_table *table = mpp_record_table(record, first);
+		const struct mpp_slot *slot = mpp_record_over(record, pfn, order);
 		unsigned long value;
 
-		if (!table->slots)
+		if (!slot)
 			continue;
-		value = mpp_record_slot(record, table, first)->value;
-		if (!value || mpp_record_order(value) != order)
-			continue;
-		value = (value & ~MPP_RECORD_TAKEN) >> MPP_RECORD_ORDER_BITS;
+		value = slot->value & ~MPP_RECORD_TAKEN;
 		*at = value & (BIT(MPP_RECORD_NODE_BITS) - 1);
-		*new_pfn = (value >> MPP_RECORD_NODE_BITS) + (pfn - first);
+		*new_pfn = (value >> MPP_RECORD_NODE_BITS) + (pfn & (BIT(order) - 1));
 		return true;
 	}
 	return false;

@@ -106,15 +106,20 @@ static ssize_t outcome_query_show(struct kobject *kobj, struct kobj_attribute *a
 static ssize_t node_pairs_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	unsigned int from, to;
-	int len = 0;
+	int len = 0, more;
 
 	for (from = 0; from < nr_node_ids; from++) {
 		for (to = 0; to < nr_node_ids; to++) {
 			s64 pages = atomic64_read(&mpp_node_pairs[from * nr_node_ids + to]);
 
-			if (pages)
-				len += sysfs_emit_at(buf, len, "%u %u %lld\n", from, to,
-						     (long long)pages);
+			if (!pages)
+				continue;
+			more = snprintf(NULL, 0, "%u %u %lld\n", from, to, (long long)pages);
+			/* A file of sysfs is a page; that there is more is said, not hidden. */
+			if (len + more + strlen("...\n") >= PAGE_SIZE)
+				return len + sysfs_emit_at(buf, len, "...\n");
+			len += sysfs_emit_at(buf, len, "%u %u %lld\n", from, to,
+					     (long long)pages);
 		}
 	}
 	return len;

@@ -124,13 +124,21 @@ void mpp_expect_unknown(struct kunit *test, struct mpp_call *call, unsigned long
 	KUNIT_EXPECT_EQ(test, got_at, 77);
 }
 
+/* As a round does for a folio that moved: it left, and it came. */
+static void mpp_test_moved(struct kunit *test, struct mpp_call *call, unsigned long pfn,
+			   unsigned int order, unsigned long new_pfn, int at)
+{
+	KUNIT_EXPECT_EQ(test, mpp_record(call, pfn, order, new_pfn, at), 0);
+	KUNIT_EXPECT_EQ(test, mpp_record_arrival(call, new_pfn, order, at), 0);
+}
+
 /* A later entry may name the frame that was left, or the one that was taken. */
 static void mpp_test_record_both_ends(struct kunit *test)
 {
 	struct mpp_call *call = mpp_test_call(test, 1);
 
 	mpp_expect_unknown(test, call, 100);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 100, 0, 200, 1), 0);
+	mpp_test_moved(test, call, 100, 0, 200, 1);
 	mpp_expect_recall(test, call, 100, 200, 1);
 	mpp_expect_recall(test, call, 200, 200, 1);
 	mpp_expect_unknown(test, call, 101);
@@ -144,9 +152,9 @@ static void mpp_test_record_orders(struct kunit *test)
 {
 	struct mpp_call *call = mpp_test_call(test, 1);
 
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 1024, 9, 4096, 1), 0);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 64, 4, 128, 0), 0);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 7, 0, 9, 1), 0);
+	mpp_test_moved(test, call, 1024, 9, 4096, 1);
+	mpp_test_moved(test, call, 64, 4, 128, 0);
+	mpp_test_moved(test, call, 7, 0, 9, 1);
 	/* Any page of a folio, at either end. */
 	mpp_expect_recall(test, call, 1024, 4096, 1);
 	mpp_expect_recall(test, call, 1024 + 77, 4096 + 77, 1);
@@ -168,9 +176,9 @@ static void mpp_test_record_limits(struct kunit *test)
 	const unsigned long high = BIT(52 - PAGE_SHIFT) - 1;
 	struct mpp_call *call = mpp_test_call(test, 1);
 
-	KUNIT_EXPECT_EQ(test, mpp_record(call, high, 0, high - 1, MAX_NUMNODES - 1), 0);
+	mpp_test_moved(test, call, high, 0, high - 1, MAX_NUMNODES - 1);
 	mpp_expect_recall(test, call, high, high - 1, MAX_NUMNODES - 1);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 0, 0, 5, 0), 0);
+	mpp_test_moved(test, call, 0, 0, 5, 0);
 	mpp_expect_recall(test, call, 0, 5, 0);
 }
 
@@ -179,32 +187,68 @@ static void mpp_test_record_reused_frame(struct kunit *test)
 {
 	struct mpp_call *call = mpp_test_call(test, 1);
 
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 100, 0, 200, 1), 0);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 300, 0, 100, 0), 0);
+	mpp_test_moved(test, call, 100, 0, 200, 1);
+	mpp_test_moved(test, call, 300, 0, 100, 0);
 	mpp_expect_recall(test, call, 100, 200, 1);
 	mpp_expect_recall(test, call, 300, 100, 0);
 }
 
-/* Of another order it cannot answer for either, and the call must stop looking. */
+/* Also where the second is of another order. */
 static void mpp_test_record_reused_otherwise(struct kunit *test)
 {
 	struct mpp_call *call = mpp_test_call(test, 1);
-	struct mpp_item *item;
 
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 512, 0, 200, 1), 0);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 512, 9, 2048, 1), -EEXIST);
-	KUNIT_EXPECT_EQ(test, mpp_record(call, 4096, 9, 512, 1), -EEXIST);
-	mpp_expect_recall(test, call, 512, 200, 1);
+	/* Small ones come to where a large one was: to its first page, and to another. */
+	mpp_test_moved(test, call, 4096, 9, 10240, 0);
+	mpp_test_moved(test, call, 300, 0, 4096, 1);
+	mpp_test_moved(test, call, 301, 0, 4096 + 5, 1);
+	mpp_expect_recall(test, call, 4096, 10240, 0);
+	mpp_expect_recall(test, call, 4096 + 5, 10240 + 5, 0);
+	mpp_expect_recall(test, call, 300, 4096, 1);
+	mpp_expect_recall(test, call, 301, 4096 + 5, 1);
 
-	KUNIT_EXPECT_FALSE(test, call->blind);
-	item = mpp_item_get(call, 512);
-	item->order = 9;
-	item->at = 0;
-	item->outcome = MPP_ALREADY;
+	/* A large one comes to where small ones were. */
+	mpp_test_moved(test, call, 20480, 0, 50, 0);
+	mpp_test_moved(test, call, 20480 + 3, 0, 53, 0);
+	mpp_test_moved(test, call, 16384, 9, 20480, 1);
+	mpp_expect_recall(test, call, 20480, 50, 0);
+	mpp_expect_recall(test, call, 20480 + 3, 53, 0);
+	mpp_expect_recall(test, call, 20480 + 4, 20480 + 4, 1);
+	mpp_expect_recall(test, call, 16384 + 3, 20480 + 3, 1);
+
+	/* It was there when a small one had left, and leaves as well. */
+	mpp_test_moved(test, call, 30720, 0, 70, 0);
+	mpp_test_moved(test, call, 30720, 9, 40960, 1);
+	mpp_expect_recall(test, call, 30720, 70, 0);
+	mpp_expect_recall(test, call, 30720 + 1, 40960 + 1, 1);
+}
+
+/* In a round a folio may come to where another was whose turn to be remembered is later. */
+static void mpp_test_record_round(struct kunit *test)
+{
+	struct mpp_call *call = mpp_test_call(test, 2);
+	struct mpp_item *came = mpp_item_get(call, 300), *left = mpp_item_get(call, 1024);
+
+	came->order = 0;
+	came->dst_pfn = 1024 + 5;
+	left->order = 9;
+	left->dst_pfn = 4096;
+	came->outcome = MPP_QUEUED;
+	left->outcome = MPP_QUEUED;
+	came->paired = true;
+	left->paired = true;
+	came->from = 0;
+	left->from = 0;
+	came->at = 0;
+	left->at = 0;
 	mpp_items_account(call, false);
-	KUNIT_EXPECT_FALSE(test, call->blind);
+	mpp_expect_unknown(test, call, 300);
 	mpp_items_account(call, true);
-	KUNIT_EXPECT_TRUE(test, call->blind);
+	mpp_expect_recall(test, call, 300, 1024 + 5, 0);
+	mpp_expect_recall(test, call, 1024, 4096, 0);
+	mpp_expect_recall(test, call, 1024 + 5, 4096 + 5, 0);
+	mpp_expect_recall(test, call, 4096 + 5, 4096 + 5, 0);
+	KUNIT_EXPECT_FALSE(test, call->blind);
 }
 
 static struct kunit_case mpp_record_cases[] = {
@@ -213,6 +257,7 @@ static struct kunit_case mpp_record_cases[] = {
 	KUNIT_CASE(mpp_test_record_limits),
 	KUNIT_CASE(mpp_test_record_reused_frame),
 	KUNIT_CASE(mpp_test_record_reused_otherwise),
+	KUNIT_CASE(mpp_test_record_round),
 	{}
 };
 

@@ -157,7 +157,7 @@ bool under_writeback(uint64_t phys)
 	return kpageflags(phys) >> KPF_WRITEBACK & 1;
 }
 
-uint64_t slow_writeback(struct child *writer)
+uint64_t slow_writeback(struct child *writer, unsigned int bytes_per_s)
 {
 	const char *device;
 	struct disk_file f = disk_file_on(&device);
@@ -165,7 +165,7 @@ uint64_t slow_writeback(struct child *writer)
 	uint64_t phys;
 
 	snprintf(path, sizeof(path), "%s.slow", f.path);
-	slow_disk(device, "wbps", 2048);
+	slow_disk(device, "wbps", bytes_per_s);
 	*writer = spawn(slow_writer, path);
 	wait_for(writer);
 	phys = writer->shared[SLOW_PHYS];

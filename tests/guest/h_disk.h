@@ -31,7 +31,7 @@ void slow_disk_join(void);
  * finds his data in the page: on this node and at this address, where they are known
  * (-1, 0: they are not).
  */
-uint64_t slow_writeback(struct child *writer);
+uint64_t slow_writeback(struct child *writer, unsigned int bytes_per_s);
 void slow_writeback_end(struct child *writer, int node, uint64_t phys);
 bool under_writeback(uint64_t phys);
 

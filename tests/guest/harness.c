@@ -42,6 +42,8 @@ struct report {
 };
 
 static struct test *tests, **tests_end = &tests;
+/* What limits are multiplied by, where everything takes its time. */
+static unsigned int patience = 1;
 static struct report *report;
 static int kmsg_fd = -1;
 
@@ -287,8 +289,7 @@ static void run_one(struct test *t)
 	int wstatus;
 	pid_t pid;
 
-	if (!t->limit_s)
-		t->limit_s = DEFAULT_LIMIT_S;
+	t->limit_s = (t->limit_s ? t->limit_s : DEFAULT_LIMIT_S) * patience;
 	memset(report, 0, sizeof(*report));
 	fflush(stdout);
 	pid = fork();
@@ -386,7 +387,8 @@ static void run_selected(int argc, char **argv, bool timed, int count[3])
 static void usage(FILE *to)
 {
 	fprintf(to,
-		"usage: mpp-conformance [--list] [--times] [NAME-or-glob...]\n"
+		"usage: mpp-conformance [--list] [--times] [--patience N] [NAME-or-glob...]\n"
+		"--patience gives each test N times its time, for kernels that check themselves.\n"
 		"MPP_DOOR=device|syscall|none chooses the door; by default the system call where the\n"
 		"kernel has it, else the device.\n");
 }
@@ -401,11 +403,17 @@ int run_tests(int argc, char **argv)
 			list = true;
 		} else if (!strcmp(argv[0], "--times")) {
 			timed = true;
+		} else if (!strcmp(argv[0], "--patience") && argc > 1 &&
+			   atoi(argv[1]) > 0 && atoi(argv[1]) <= 100) {
+			patience = (unsigned int)atoi(argv[1]);
+			argc--;
+			argv++;
 		} else {
 			bool help = !strcmp(argv[0], "--help");
 
 			if (!help)
-				fprintf(stderr, "mpp-conformance: unknown option %s\n", argv[0]);
+				fprintf(stderr, "mpp-conformance: %s is no option, or lacks its number\n",
+					argv[0]);
 			usage(help ? stdout : stderr);
 			return help ? 0 : 2;
 		}

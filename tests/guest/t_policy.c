@@ -10,6 +10,7 @@
 #include "h_disk.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -610,20 +611,23 @@ TEST(policy, hugetlb_mbind)
 
 /* ---- Cache that nobody maps ------------------------------------------ */
 
-/* Fills the file: its pages are charged to this process's cgroup. */
-static void child_writes_file(struct child *me, void *arg)
+static void write_pattern(int fd, const struct region *r)
 {
-	struct region *r = arg;
 	unsigned char *page = malloc(page_size());
-	int fd;
 
-	child_sync(me);
-	fd = (int)me->shared[0];
-	prefer_node(slow_node());
 	for (size_t i = 0; i < r->nr_pages; i++) {
 		pattern_fill(page, r->tag, i);
 		CHECK_EQ(MUST(pwrite(fd, page, page_size(), (off_t)(i * page_size()))), page_size());
 	}
+	free(page);
+}
+
+/* Fills the file: its pages are charged to this process's cgroup. */
+static void child_writes_file(struct child *me, void *arg)
+{
+	child_sync(me);
+	prefer_node(slow_node());
+	write_pattern((int)me->shared[0], arg);
 	child_sync(me);
 }
 
@@ -706,6 +710,121 @@ TEST(policy, unmapped_of_removed_cgroup)
 	status = move_one_patient(phys[0], fast_node(), MPP_MF_UNMAPPED, NULL);
 	CHECK(status == fast_node() || status == -EXDEV, "status is %s", status_name(status));
 	file_frames(fd, &r, phys);
+}
+
+/* A tmpfs that is bound to a node keeps its pages there, mapped or not. */
+TEST(policy, unmapped_of_bound_tmpfs)
+{
+	const int flags = MPOL_MF_MOVE_ALL | MPP_MF_UNMAPPED;
+	struct region r = { .nr_pages = 2, .tag = 9 };
+	struct counters before, after, diff;
+	char options[32], path[128];
+	uint64_t phys[2], now;
+	int fd;
+
+	snprintf(options, sizeof(options), "mpol=bind:%d", slow_node());
+	snprintf(path, sizeof(path), "%s/file", mount_at("tmpfs", "none", "bound", options));
+	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	write_pattern(fd, &r);
+	file_frames(fd, &r, phys);
+	CHECK_EQ(node_of_phys(phys[0]), slow_node());
+	counters_read(&before);
+	CHECK_STATUS(move_one_patient(phys[0], fast_node(), flags, NULL), -EPERM);
+	counters_read(&after);
+	diff = counters_diff(&after, &before);
+	CHECK_EQ(counter(&diff, "policy_of_file"), 1);
+	CHECK_STATUS(move_one_patient(phys[1], fast_node(), flags | MPP_MF_IGNORE_MEMPOLICY, &now),
+		     fast_node());
+	file_frames(fd, &r, phys);
+	CHECK_EQ(node_of_phys(phys[0]), slow_node());
+	CHECK_EQ(phys[1], now);
+}
+
+/* ---- While page tables change ------------------------------------------ */
+
+static void *changes_protection(void *arg)
+{
+	const struct region *r = arg;
+
+	for (int prot = PROT_READ;; prot ^= PROT_WRITE)
+		MUST(mprotect(r->va, page_size(), prot));
+	return NULL;
+}
+
+/* An entry that mprotect() is changing is empty for a moment: its owner is asked all the same. */
+TEST(policy, bind_while_protection_changes)
+{
+	struct region r = region_anon(1, slow_node(), 1);
+	uint64_t phys = region_phys(&r, 0);
+	pthread_t thread;
+
+	bind_range(r.va, page_size(), slow_node());
+	CHECK_EQ(pthread_create(&thread, NULL, changes_protection, &r), 0);
+	for (int i = 0; i < 4000; i++) {
+		int status = move_one(phys, fast_node(), 0, NULL);
+
+		CHECK(status == -EPERM || status == -EAGAIN || status == -EBUSY,
+		      "call %d: %s", i, status_name(status));
+	}
+	CHECK_EQ(region_phys(&r, 0), phys);
+}
+
+/* ---- Security modules ------------------------------------------------- */
+
+#define SMACK_LABEL	"/proc/self/attr/smack/current"
+
+static void labelled(struct child *me, void *arg)
+{
+	struct region r = region_anon(1, slow_node(), 1);
+
+	(void)arg;
+	write_text(SMACK_LABEL, "mpp-victim");
+	me->shared[0] = region_phys(&r, 0);
+	child_sync(me);
+	region_expect_node(&r, fast_node());
+	region_verify(&r);
+}
+
+/* The capability by which root is not bound by Smack. */
+static void mac_override(bool wanted)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	const uint32_t bit = CAP_TO_MASK(CAP_MAC_OVERRIDE);
+
+	MUST(syscall(SYS_capget, &head, data));
+	data[1].effective = wanted ? data[1].effective | bit : data[1].effective & ~bit;
+	MUST(syscall(SYS_capset, &head, data));
+}
+
+/*
+ * Who may not move a process's memory by move_pages(2), as a security module has it, may
+ * not do so by its physical address either.
+ */
+TEST(policy, security_module)
+{
+	struct counters before, after, diff;
+	struct child c;
+	uint64_t phys;
+	int status;
+
+	if (try_write(SMACK_LABEL, "_") < 0)
+		SKIP("Smack is not active in this kernel (testbed/vm run --append lsm=smack)");
+	c = spawn(labelled, NULL);
+	wait_for(&c);
+	phys = c.shared[0];
+	counters_read(&before);
+	mac_override(false);
+	status = move_one(phys, fast_node(), MPOL_MF_MOVE_ALL | MPP_MF_IGNORE_MEMPOLICY, NULL);
+	mac_override(true);
+	CHECK_STATUS(status, -EPERM);
+	counters_read(&after);
+	diff = counters_diff(&after, &before);
+	CHECK_EQ(counter(&diff, "security_module"), 1);
+	CHECK_STATUS(query_one(phys, 0), slow_node());
+	CHECK_STATUS(move_one(phys, fast_node(), 0, NULL), fast_node());
+	go_on(&c);
+	child_end(&c);
 }
 
 /* ---- Processes that end ---------------------------------------------- */

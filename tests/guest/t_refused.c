@@ -425,13 +425,47 @@ TEST(kinds, writeback)
 	long long start;
 	struct child c;
 
-	phys = slow_writeback(&c);
+	phys = slow_writeback(&c, 2048);
 	start = now_ms();
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL, NULL), -EAGAIN);
 	CHECK_LE(now_ms() - start, 500);
 	CHECK(under_writeback(phys), "writeback ended too early to tell");
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL | MPP_MF_SYNC, &new_phys), fast_node());
 	slow_writeback_end(&c, fast_node(), new_phys);
+}
+
+/*
+ * Who takes memory offline need not wait until a call has done so: for a disk, or for
+ * a file system whose server does not answer.
+ */
+static void waits_for_disk(struct child *me, void *phys)
+{
+	uint64_t new_phys;
+
+	child_tell(me);
+	CHECK_STATUS(move_one(*(uint64_t *)phys, fast_node(), MOVE_ALL | MPP_MF_SYNC, &new_phys),
+		     fast_node());
+	me->shared[0] = new_phys;
+	child_sync(me);
+}
+
+TEST(kinds, writeback_lets_memory_go, .limit_s = 120)
+{
+	static uint64_t phys;
+	struct child writer, caller;
+
+	door_present();
+	phys = slow_writeback(&writer, 512);
+	caller = spawn(waits_for_disk, &phys);
+	wait_for(&caller);
+	nap_ms(300);
+	CHECK(under_writeback(phys), "writeback ended too early to tell");
+	offline_block();
+	CHECK(under_writeback(phys), "to take memory offline took until writeback had ended");
+	wait_for(&caller);
+	go_on(&caller);
+	slow_writeback_end(&writer, fast_node(), caller.shared[0]);
+	child_end(&caller);
 }
 
 /* ---- Locked ----------------------------------------------------------- */
@@ -490,6 +524,22 @@ TEST(kinds, locked)
 	wait_for(&c);
 	go_on(&c);
 	child_end(&c);
+}
+
+/* ---- File systems that do not move pages ------------------------------- */
+
+/* ramfs neither copies its pages nor writes them: once dirty, they stay. */
+TEST(kinds, ramfs)
+{
+	char path[128];
+	struct region r;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/file", mount_at("ramfs", "none", "ramfs", NULL));
+	fd = MUST(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+	r = region_file(fd, 4, slow_node(), 1, MAP_SHARED);
+	region_refused(&r, fast_node(), MOVE_ALL, -EOPNOTSUPP);
+	region_refused(&r, fast_node(), MOVE_ALL | MPP_MF_SYNC, -EOPNOTSUPP);
 }
 
 /* ---- Poisoned --------------------------------------------------------- */

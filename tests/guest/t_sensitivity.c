@@ -542,7 +542,7 @@ TEST(sensitivity, writeback_seen_first)
 {
 	long long failed;
 	struct child c;
-	uint64_t phys = slow_writeback(&c);
+	uint64_t phys = slow_writeback(&c, 2048);
 
 	failed = vmstat("pgmigrate_fail");
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL, NULL), -EAGAIN);

@@ -4,6 +4,7 @@
  * for duplicates, in the new addresses and in the counters.
  */
 #include "harness.h"
+#include "h_hugetlb.h"
 
 #define MOVE_ALL (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
 
@@ -155,6 +156,57 @@ TEST(truth, huge_across_batches)
 	region_verify(&small);
 	CHECK_EQ(smaps_kb(huge.va, "AnonHugePages:"), (long long)(huge_size() / 1024));
 	plan_free(&p);
+}
+
+/* Whether one of the first entries named the huge page that was there. */
+static bool names_page_of(const struct batch *b, unsigned long nr, uint64_t phys)
+{
+	for (unsigned long i = 0; i < nr; i++)
+		if (phys / huge_size() == b->pages[i] / huge_size())
+			return true;
+	return false;
+}
+
+/*
+ * Huge pages make room for small ones, which take their frames: each old address still
+ * answers for what the caller means by it.
+ */
+TEST(truth, frames_of_huge_reused)
+{
+	const size_t nr_huge = 8, nr_small = 6000, step = huge_size() / page_size();
+	struct region huge = region_huge(nr_huge, slow_node(), 1);
+	struct region small = region_anon(nr_small, fast_node(), 2);
+	struct batch b = { 0 };
+	bool reused = false;
+	long long spare;
+
+	/* Few others are to be had there. */
+	write_restored("/proc/sys/vm/percpu_pagelist_high_fraction", "10000", NULL);
+	write_text("/proc/sys/vm/drop_caches", "3");
+	write_text("/proc/sys/vm/compact_memory", "1");
+	spare = node_vmstat(slow_node(), "nr_free_pages") - 10000;
+	if (spare > 0)
+		hugetlb_pool(slow_node(), spare / (long long)step);
+	for (size_t i = 0; i < nr_huge; i++)
+		batch_add(&b, region_phys(&huge, i * step), fast_node());
+	for (size_t i = 0; i < nr_small; i++)
+		batch_add(&b, region_phys(&small, i), slow_node());
+	for (size_t i = 0; i < huge.nr_pages; i++)
+		batch_add(&b, region_phys(&huge, i), fast_node());
+	batch_run(&b, 0);
+	for (size_t i = 0; i < huge.nr_pages; i++) {
+		size_t entry = nr_huge + nr_small + i;
+
+		CHECK(b.status[entry] == fast_node() && b.new_pages[entry] == region_phys(&huge, i),
+		      "page %zu: %s", i, status_name(b.status[entry]));
+	}
+	region_verify(&huge);
+	region_verify(&small);
+	for (size_t i = nr_huge; i < nr_huge + nr_small && !reused; i++)
+		reused = names_page_of(&b, nr_huge, b.new_pages[i]);
+	if (!reused)
+		SKIP("no frame of a huge page was taken again");
+	batch_free(&b);
 }
 
 /*

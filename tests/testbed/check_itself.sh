@@ -83,13 +83,13 @@ table() {
 
 check_tables() {
 	table check_debug_table 0 --debug 5 6.12 <<-'END'
-		| kernel | release | door | conformance | stress, 5 s | KUnit | a memory device goes |
+		| kernel | release | door | conformance | stress, 5 s | KUnit | a memory device goes, Smack says no |
 		|---|---|---|---|---|---|---|
 		| 6.12 | 6.12.9-movephys | syscall | 194 passed, 0 failed, 15 skipped | ok: 832 calls, 17276 pages moved, 7 memory blocks offlined | 2 passed, 0 failed, 0 skipped | 1 passed, 0 failed, 0 skipped |
 	END
 	# With much that is not in this tree, and so fails.
 	table check_table 1 6.12 <<-'END'
-		| kernel | release | door | conformance | 32-bit callers | stress, 60 s | KUnit | a memory device goes |
+		| kernel | release | door | conformance | 32-bit callers | stress, 60 s | KUnit | a memory device goes, Smack says no |
 		|---|---|---|---|---|---|---|---|
 		| 6.12 | 6.12.9-cloud-amd64 | module | 194 passed, 0 failed, 15 skipped | 0 passed, 0 failed, 1 skipped | 1 passed, 0 failed, 0 skipped |  | 1 passed, 0 failed, 0 skipped |
 		| 6.12 | 6.12.9-small | syscall | 194 passed, 0 failed, 15 skipped | 0 passed, 0 failed, 1 skipped | 1 passed, 0 failed, 0 skipped | 2 passed, 0 failed, 0 skipped | 1 passed, 0 failed, 0 skipped |

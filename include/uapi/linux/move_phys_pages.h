@@ -13,7 +13,7 @@
  * is refused with -EACCES.
  */
 #define MPP_MF_UNMAPPED		(1 << 16) /* page and swap cache that nobody maps too */
-#define MPP_MF_IGNORE_MEMPOLICY	(1 << 17) /* do not ask MPOL_BIND; cpusets still decide */
+#define MPP_MF_IGNORE_MEMPOLICY	(1 << 17) /* do not ask MPOL_BIND; all else still decides */
 #define MPP_MF_DRY_RUN		(1 << 18) /* run every check, move nothing */
 #define MPP_MF_SYNC		(1 << 19) /* may wait for locked pages and writeback */
 #define MPP_MF_RECLAIM		(1 << 20) /* may reclaim on the target to make room */

@@ -6,6 +6,7 @@
 #define MPP_ENV_H
 
 #include <linux/atomic.h>
+#include <linux/backing-dev.h>
 #include <linux/bitops.h>
 #include <linux/capability.h>
 #include <linux/cpuset.h>
@@ -33,6 +34,8 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/secretmem.h>
+#include <linux/security.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/sysfs.h>
@@ -41,6 +44,9 @@
 #include <linux/xarray.h>
 
 #include "../internal.h"
+
+/* The reason that migrate_pages() is given. */
+#define MPP_MIGRATE_REASON	MR_PHYS_PAGES
 
 #define anon_rmap_tree_foreach(avc, anon_vma, start, last) \
 	anon_vma_interval_tree_foreach(avc, &(anon_vma)->rb_root, start, last)
@@ -57,8 +63,12 @@ static inline bool page_has_movable_ops(struct page *page)
 /* Keep those nodes of @mask that the cpuset of @memcg's cgroup allows. */
 static inline void mem_cgroup_node_filter_allowed(struct mem_cgroup *memcg, nodemask_t *mask)
 {
-	if (memcg)
-		cpuset_filter_nodes(memcg->css.cgroup, mask);
+	nodemask_t allowed;
+
+	if (memcg) {
+		cpuset_nodes_allowed(memcg->css.cgroup, &allowed);
+		nodes_and(*mask, *mask, allowed);
+	}
 }
 
 #endif /* MPP_ENV_H */

@@ -6,6 +6,7 @@
 #define MPP_ENV_H
 
 #include <linux/atomic.h>
+#include <linux/backing-dev.h>
 #include <linux/bitops.h>
 #include <linux/capability.h>
 #include <linux/cpuset.h>
@@ -33,6 +34,8 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/secretmem.h>
+#include <linux/security.h>
+#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
 #include <linux/sysfs.h>
@@ -41,5 +44,8 @@
 #include <linux/xarray.h>
 
 #include "../internal.h"
+
+/* The reason that migrate_pages() is given. */
+#define MPP_MIGRATE_REASON	MR_PHYS_PAGES
 
 #endif /* MPP_ENV_H */

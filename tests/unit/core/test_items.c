@@ -10,6 +10,8 @@
 
 #include <movephys.h>
 
+int allocations_left = -1;
+
 /* As the core sizes them: two slots for each entry, rounded up to a power of two. */
 static struct mpp_call *call_make(unsigned int cap)
 {
