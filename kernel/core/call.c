@@ -194,29 +194,32 @@ static noinline unsigned int mpp_take_again(struct mpp_call *call, unsigned int 
 }
 
 /*
- * Whether the caller lets us wait for what is in the way of entry @i.  A few times: who
- * locks the folio again and again must not keep us for ever.
+ * Whether the caller lets us wait for what is in the way of entry @i, which names @folio.
+ * A few times: who locks it again and again must not keep us for ever.
  */
-static bool mpp_worth_waiting(struct mpp_call *call, unsigned int i)
+static bool mpp_worth_waiting(struct mpp_call *call, unsigned int i, struct folio *folio)
 {
 	if (!(call->args.flags & MPP_MF_SYNC) ||
 	    (call->outcome[i] != MPP_LOCKED && call->outcome[i] != MPP_WRITEBACK))
 		return false;
-	if (call->awaited_by != i)
+	if (call->awaited_pfn != folio_pfn(folio))
 		call->waits = 0;
-	call->awaited_by = i;
+	call->awaited_pfn = folio_pfn(folio);
 	return call->waits++ < MPP_ROUNDS && !fatal_signal_pending(current);
 }
 
 /*
  * Between rounds: with nothing isolated and without the hotplug lock, else reclaim and
- * hotplug would wait with us, for I/O that may never end.  A fatal signal ends it.
+ * hotplug would wait with us, for I/O that may never end.  A fatal signal ends it.  What
+ * processes said is old by then.
  */
 static void mpp_await(struct mpp_call *call)
 {
 	struct folio *folio = call->awaited;
 
 	call->awaited = NULL;
+	mpp_forget_limits(call);
+	mpp_forget_anons(call);
 	if (!folio_lock_killable(folio))
 		folio_unlock(folio);
 	folio_wait_writeback_killable(folio);
@@ -257,7 +260,7 @@ static void mpp_take(struct mpp_call *call, unsigned int i)
 		mpp_answer(call, i, outcome, at);
 	} else {
 		mpp_move_entry(call, i, folio);
-		if (unlikely(mpp_worth_waiting(call, i))) {
+		if (unlikely(mpp_worth_waiting(call, i, folio))) {
 			call->awaited = folio;
 			return;
 		}

@@ -62,9 +62,14 @@ static void mpp_ask_owner(struct mpp_limit *limit)
 	limit->process = MPP_PASSED;
 	limit->task_policy = MPP_PASSED;
 
-	/* The task may exit at any time; its task_struct stays. */
+	/*
+	 * The task may exit at any time; its task_struct stays.  Not so that of a fork
+	 * which fails late, whatever references there are: it is not asked before it runs.
+	 */
 	rcu_read_lock();
 	owner = rcu_dereference(limit->mm->owner);
+	if (owner && READ_ONCE(owner->__state) & (TASK_NEW | TASK_DEAD))
+		owner = NULL;
 	if (owner)
 		get_task_struct(owner);
 	rcu_read_unlock();
@@ -76,10 +81,10 @@ static void mpp_ask_owner(struct mpp_limit *limit)
 	}
 
 	allowed = cpuset_mems_allowed(owner);
+	/* Both as move_pages(2) asks about the one process that it is given. */
 	if (!node_isset(limit->nid, allowed))
 		limit->process = MPP_CPUSET_TASK;
-	/* As move_pages(2) asks about the one process that it is given. */
-	if (security_task_movememory(owner))
+	else if (security_task_movememory(owner))
 		limit->process = MPP_SECURITY;
 
 	task_lock(owner);
@@ -153,7 +158,7 @@ static void mpp_make_limits_fit(struct mpp_call *call)
 	call->limits_crowded = false;
 	if (nr > MPP_LIMITS_MAX)
 		return;
-	limits = kvcalloc(nr, sizeof(*limits), MPP_GFP_GROW);
+	limits = mpp_alloc_more(nr, sizeof(*limits));
 	if (!limits)
 		return;
 	mpp_forget_limits(call);
@@ -401,10 +406,9 @@ static enum mpp_outcome mpp_check_mapping(struct folio *folio)
 		return MPP_UNSUPPORTED;
 	if (gfp_zone(mapping_gfp_mask(mapping)) < policy_zone)
 		return MPP_ZONE;
-	/* Neither moved nor ever written by its file system, as in ramfs. */
-	if (!mapping->a_ops->migrate_folio && folio_test_dirty(folio) &&
-	    !mapping_can_writeback(mapping))
-		return MPP_UNSUPPORTED;
+	/* Its file system cannot move it before it is written, and ramfs never writes. */
+	if (!mapping->a_ops->migrate_folio && folio_test_dirty(folio))
+		return mapping_can_writeback(mapping) ? MPP_WRITEBACK : MPP_UNSUPPORTED;
 	return MPP_PASSED;
 }
 

@@ -27,8 +27,17 @@
 #define MPP_BATCH_ENTRIES	512U
 #define MPP_BATCH_BYTES		(8UL << 20)
 
-/* For what grows with a call, and which it can do without: nobody is killed for it. */
-#define MPP_GFP_GROW	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+/*
+ * Zeroed memory for what grows with a call, charged to the caller, or NULL: the call
+ * can do without, so nobody is killed for it.  Nor is anything compacted for it, as
+ * kvcalloc() would do with these flags.  For kvfree().
+ */
+static inline void *mpp_alloc_more(unsigned long nr, size_t size)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN | __GFP_ZERO;
+
+	return nr * size > PAGE_SIZE ? __vmalloc(nr * size, gfp) : kmalloc(nr * size, gfp);
+}
 
 /* What can become of an entry: name in the counters, errno of its status. */
 #define MPP_OUTCOMES(X)						\
@@ -185,8 +194,8 @@ struct mpp_call {
 	bool retry;		/* an entry is worth another look */
 	bool drained_here;	/* this CPU's batches, which is worth doing once a round */
 	struct folio *awaited;	/* with a reference: to be waited for between rounds */
-	unsigned int awaited_by;	/* the entry that did so last, */
-	unsigned int waits;		/* and how often in a row */
+	unsigned long awaited_pfn;	/* of the one before, */
+	unsigned int waits;		/* and how often in a row it was */
 
 	/* Queued folios, and what is known while they migrate. */
 	struct list_head queued;

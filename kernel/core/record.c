@@ -95,7 +95,7 @@ static noinline int mpp_record_grow(struct mpp_call *call, struct mpp_table *tab
 	struct mpp_slot *slots;
 	unsigned long i;
 
-	slots = kvcalloc(BIT(bits), sizeof(*slots), MPP_GFP_GROW);
+	slots = mpp_alloc_more(BIT(bits), sizeof(*slots));
 	if (!slots)
 		return -ENOMEM;
 	table->slots = slots;
@@ -143,7 +143,7 @@ int mpp_record_begin(struct mpp_call *call)
 	record->table_bits = order_base_2(DIV_ROUND_UP(call->args.nr_pages, MPP_RECORD_SHARE));
 	if (!record->table_bits)
 		return 0;
-	record->tables = kvcalloc(BIT(record->table_bits), sizeof(*record->tables), GFP_KERNEL);
+	record->tables = mpp_alloc_more(BIT(record->table_bits), sizeof(*record->tables));
 	return record->tables ? 0 : -ENOMEM;
 }
 

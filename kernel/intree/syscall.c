@@ -32,7 +32,7 @@ SYSCALL_DEFINE6(move_phys_pages, unsigned long, nr_pages, const u64 __user *, pa
 	return mpp_core_call(&args);
 }
 
-/* Except on MIPS, the number is the same for 32-bit callers. */
+/* Except on MIPS and for x32, the number is the same for 32-bit callers. */
 static ssize_t syscall_nr_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%d\n", __NR_move_phys_pages);

@@ -40,6 +40,7 @@
 #include <linux/swap.h>
 #include <linux/sysfs.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 #include <linux/vmstat.h>
 #include <linux/xarray.h>
 

@@ -42,15 +42,19 @@ typedef unsigned long pgoff_t;
 #define __ffs(word)		((unsigned int)__builtin_ctzl(word))
 #define cond_resched()		((void)0)
 
-#define GFP_KERNEL		0
 #define GFP_KERNEL_ACCOUNT	0
 #define __GFP_RETRY_MAYFAIL	0
 #define __GFP_NOWARN		0
+#define __GFP_ZERO		0
+#define PAGE_SIZE		4096UL
+
+typedef unsigned int gfp_t;
 
 /* Memory is refused when this has come down to 0; negative: never. */
 extern int allocations_left;
 
-#define kvcalloc(nr, size, gfp)	((void)(gfp), allocations_left-- ? calloc(nr, size) : NULL)
+#define kmalloc(size, gfp)	((void)(gfp), allocations_left-- ? calloc(1, size) : NULL)
+#define __vmalloc(size, gfp)	kmalloc(size, gfp)
 #define kvfree(memory)		free(memory)
 
 static inline unsigned int order_base_2(unsigned long n)

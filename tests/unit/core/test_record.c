@@ -122,7 +122,7 @@ static void first_contents_answer(void)
 				model[to + i].new_pfn = to + i;
 			model[to + i].known = true;
 		}
-		/* Then something leaves that was not named yet, if all of it is new. */
+		/* Then something leaves that was named by its first page, if that is new. */
 		to = (unsigned long)rand() % (FRAMES / pages) * pages;
 		if (model[to].known)
 			continue;
