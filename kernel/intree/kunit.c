@@ -399,6 +399,8 @@ static void mpp_test_errnos(struct kunit *test)
 		[MPP_CPUSET_CALLER] = EXDEV,
 		[MPP_POLICY_VMA] = EPERM,
 		[MPP_POLICY_TASK] = EPERM,
+		[MPP_POLICY_FILE] = EPERM,
+		[MPP_SECURITY] = EPERM,
 		[MPP_BAD_NODE] = ENODEV,
 		[MPP_HWPOISON] = EHWPOISON,
 		[MPP_NOT_ISOLATED] = EBUSY,
