@@ -756,11 +756,12 @@ TEST(policy, bind_while_protection_changes)
 {
 	struct region r = region_anon(1, slow_node(), 1);
 	uint64_t phys = region_phys(&r, 0);
+	long long start = now_ms();
 	pthread_t thread;
 
 	bind_range(r.va, page_size(), slow_node());
 	CHECK_EQ(pthread_create(&thread, NULL, changes_protection, &r), 0);
-	for (int i = 0; i < 4000; i++) {
+	for (int i = 0; i < 4000 || now_ms() < start + 3000; i++) {
 		int status = move_one(phys, fast_node(), 0, NULL);
 
 		CHECK(status == -EPERM || status == -EAGAIN || status == -EBUSY,
