@@ -324,6 +324,10 @@ int run_program(const char *const argv[]);
 long long now_ms(void);
 void nap_ms(long ms);
 
+/* From here on the caller has exactly these capabilities of the 64 there are; which it has now. */
+void capabilities(uint64_t keep);
+uint64_t capabilities_now(void);
+
 /* From here on the caller runs on one CPU; skips the test where there is no such CPU. */
 void pin_to_cpu(int cpu);
 

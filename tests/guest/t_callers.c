@@ -38,27 +38,6 @@ static void in_child(void (*fn)(int fd), int fd)
 
 /* ---- Privilege ------------------------------------------------------- */
 
-/* Keeps exactly these capabilities of the 64 there are. */
-static void capabilities(uint64_t keep)
-{
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2] = {
-		{ .effective = (uint32_t)keep, .permitted = (uint32_t)keep },
-		{ .effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32) },
-	};
-
-	MUST(syscall(SYS_capset, &header, data));
-}
-
-static uint64_t capabilities_now(void)
-{
-	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-	struct __user_cap_data_struct data[2];
-
-	MUST(syscall(SYS_capget, &header, data));
-	return data[0].permitted | (uint64_t)data[1].permitted << 32;
-}
-
 static void become_nobody(void)
 {
 	MUST(setresgid(UID_NOBODY, UID_NOBODY, UID_NOBODY));

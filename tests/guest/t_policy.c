@@ -10,7 +10,6 @@
 #include "h_disk.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -768,64 +767,6 @@ TEST(policy, bind_while_protection_changes)
 		      "call %d: %s", i, status_name(status));
 	}
 	CHECK_EQ(region_phys(&r, 0), phys);
-}
-
-/* ---- Security modules ------------------------------------------------- */
-
-#define SMACK_LABEL	"/proc/self/attr/smack/current"
-
-static void labelled(struct child *me, void *arg)
-{
-	struct region r = region_anon(1, slow_node(), 1);
-
-	(void)arg;
-	write_text(SMACK_LABEL, "mpp-victim");
-	me->shared[0] = region_phys(&r, 0);
-	child_sync(me);
-	region_expect_node(&r, fast_node());
-	region_verify(&r);
-}
-
-/* The capability by which root is not bound by Smack. */
-static void mac_override(bool wanted)
-{
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-	const uint32_t bit = CAP_TO_MASK(CAP_MAC_OVERRIDE);
-
-	MUST(syscall(SYS_capget, &head, data));
-	data[1].effective = wanted ? data[1].effective | bit : data[1].effective & ~bit;
-	MUST(syscall(SYS_capset, &head, data));
-}
-
-/*
- * Who may not move a process's memory by move_pages(2), as a security module has it, may
- * not do so by its physical address either.
- */
-TEST(policy, security_module)
-{
-	struct counters before, after, diff;
-	struct child c;
-	uint64_t phys;
-	int status;
-
-	if (try_write(SMACK_LABEL, "_") < 0)
-		SKIP("Smack is not active in this kernel (testbed/vm run --append lsm=smack)");
-	c = spawn(labelled, NULL);
-	wait_for(&c);
-	phys = c.shared[0];
-	counters_read(&before);
-	mac_override(false);
-	status = move_one(phys, fast_node(), MPOL_MF_MOVE_ALL | MPP_MF_IGNORE_MEMPOLICY, NULL);
-	mac_override(true);
-	CHECK_STATUS(status, -EPERM);
-	counters_read(&after);
-	diff = counters_diff(&after, &before);
-	CHECK_EQ(counter(&diff, "security_module"), 1);
-	CHECK_STATUS(query_one(phys, 0), slow_node());
-	CHECK_STATUS(move_one(phys, fast_node(), 0, NULL), fast_node());
-	go_on(&c);
-	child_end(&c);
 }
 
 /* ---- Processes that end ---------------------------------------------- */
