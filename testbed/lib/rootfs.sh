@@ -177,7 +177,7 @@ add_needs() {
 	while IFS= read -r line; do
 		case $line in
 		*'not found'*)
-			die "$EXIT_USAGE" "--copy $file: needs a library that is not here:${line%%=>*}" ;;
+			die "$EXIT_USAGE" "--copy ${file##*/}: needs a library that is not here:${line%%=>*}" ;;
 		*'=> /'*)
 			line=${line#*=> }
 			add_file "$root" "${line%% (*}" ;;
@@ -189,13 +189,17 @@ add_needs() {
 	check_loader "$root" "$file"
 }
 
-# ldd takes a 32-bit program for a static one where the 32-bit loader is missing.
+# ldd runs the loader: a 32-bit program passes for a static one where that is missing, or where the
+# kernel runs no such programs.
 check_loader() {
-	[[ $(od -An -tu1 -j4 -N1 "$2") -eq 1 && ! -e /lib/ld-linux.so.2 ]] &&
-		grep -qa /lib/ld-linux.so.2 "$2" &&
-		die "$EXIT_MISSING" "--copy $2: a 32-bit program, and /lib/ld-linux.so.2 is not here;" \
+	local root=$1 file=$2 loader=/lib/ld-linux.so.2
+	[[ $(od -An -tu1 -j4 -N1 "$file") -eq 1 && ! -e $root$loader ]] &&
+		grep -qaF $loader "$file" || return 0
+	[[ -e $loader ]] ||
+		die "$EXIT_MISSING" "--copy ${file##*/}: a 32-bit program, and $loader is not here;" \
 			"on Debian: apt-get install libc6-i386"
-	return 0
+	die "$EXIT_MISSING" "--copy ${file##*/}: a 32-bit program, which this machine does not run, so that" \
+		"its libraries cannot be found; link it with -static"
 }
 
 add_interpreter() {
