@@ -263,8 +263,9 @@ static int open_set(const struct pagemap *pm, struct mpp_source **src)
 	int err = mpp_pagemap_set_open(&options, src);
 
 	if (err && pm->cgroup)
-		complain("--cgroup %s: %s", pm->cgroup, err == -ENOENT ?
-			 "not the folder of a cgroup (there is no cgroup.procs)" : strerror(-err));
+		complain("--cgroup %s: %s%s", pm->cgroup, err == -ENOENT ?
+			 "not the folder of a cgroup (there is no cgroup.procs)" : strerror(-err),
+			 err == -EACCES && !has_sys_admin() ? "; run it as root (sudo)" : "");
 	else if (err)
 		complain("%s", strerror(-err));
 	return err;

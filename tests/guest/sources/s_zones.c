@@ -260,13 +260,16 @@ TEST(shell, unprivileged, .limit_s = 180, .doorless = true)
 	static const char *const commands[] = {
 		"move --to 0 0x100000", "where 0x100000", "pagemap --pid 1",
 		"pagemap --pid 1,$$", "pagemap --pid $$", "pagemap --pid $$,1",
-		"pagemap --cgroup /sys/fs/cgroup", "pagemap --pid 1 --summary",
+		"pagemap --cgroup /sys/fs/cgroup", "pagemap --cgroup /sys/fs/cgroup/mpp-private",
+		"pagemap --pid 1 --summary",
 		"idle", "idle --summary", "zones --kind anon", "damon", "damon --start",
 		"sample --duration 1s", "sample --event faults --duration 1s",
 		"move --door revmap --to 0 0x100000",
 		"where --door revmap 0x100000",
 	};
 
+	if (mkdir("/sys/fs/cgroup/mpp-private", 0700) < 0 && errno != EEXIST)
+		FAIL("mkdir: %s", strerror(errno));
 	/* Of this kernel's own it may be that anybody may sample. */
 	write_restored("/proc/sys/kernel/perf_event_paranoid", "2", NULL);
 	MUST(setgid(1000));
