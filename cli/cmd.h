@@ -94,6 +94,8 @@ int door_parse(const char *text, enum mpp_door *door);
 /* What keeps a door shut, in a few words, and what helps (may be ""). */
 void door_explain(enum mpp_door door, int err, const char **why, const char **remedy);
 bool has_sys_admin(void);
+/* What ends a complaint: a hint where the caller was denied what root is not, else "". */
+const char *root_remedy(bool denied);
 
 /* interrupt.c: SIGINT, SIGTERM and SIGHUP end the work between two batches. */
 void interrupt_catch(void);

@@ -265,7 +265,7 @@ static int open_set(const struct pagemap *pm, struct mpp_source **src)
 	if (err && pm->cgroup)
 		complain("--cgroup %s: %s%s", pm->cgroup, err == -ENOENT ?
 			 "not the folder of a cgroup (there is no cgroup.procs)" : strerror(-err),
-			 err == -EACCES && !has_sys_admin() ? "; run it as root (sudo)" : "");
+			 root_remedy(err == -EACCES));
 	else if (err)
 		complain("%s", strerror(-err));
 	return err;

@@ -24,6 +24,11 @@ bool has_sys_admin(void)
 	return caps >> CAP_SYS_ADMIN_BIT & 1;
 }
 
+const char *root_remedy(bool denied)
+{
+	return denied && !has_sys_admin() ? "; run it as root (sudo)" : "";
+}
+
 void door_explain(enum mpp_door door, int err, const char **why, const char **remedy)
 {
 	bool is_device = door == MPP_DOOR_DEVICE;

@@ -67,7 +67,7 @@ static bool go_on(struct stream *stream, struct mpp_source *src, int err, int *s
 	if (stream->forgives && stream->forgives(stream, err, text))
 		return true;
 	*status = EXIT_USAGE;
-	complain("%s%s", text, err == -EPERM && !has_sys_admin() ? "; run it as root (sudo)" : "");
+	complain("%s%s", text, root_remedy(err == -EPERM));
 	if (err != -EBADMSG)
 		return false;
 	stream->nr_bad++;
