@@ -197,7 +197,10 @@ static int move_batch(struct mover *mv)
 	return err;
 }
 
-/* Pages for the next batch: no more than a tenth of a second's worth, and --max allows. */
+/*
+ * Pages for the next batch: no more than a tenth of a second's worth, and --max allows,
+ * to which batch_fill() adds the rest of a huge page.
+ */
 static size_t batch_room(const struct mover *mv)
 {
 	const uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
@@ -226,7 +229,7 @@ static void keep_to_rate(const struct mover *mv, uint64_t start_ns, uint64_t nr_
 		return;
 	due_ns = start_ns + (uint64_t)(bytes / (double)mv->options->rate * 1e9);
 	if (due_ns > now && !interrupt_seen())
-		pause_ms((due_ns - now) / 1000000);
+		pause_ms((due_ns - now + 999999) / 1000000);
 }
 
 static bool is_max_reached(const struct mover *mv)
