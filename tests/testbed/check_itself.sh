@@ -37,7 +37,8 @@ check_tree() {
 	chmod +x "$dir"/{scripts/bootstrap,testbed/vm}
 }
 
-# A signal in the middle of a download: nothing is left that runs, or that is half done.
+# A signal in the middle of a download, and again, as make does with TERM: nothing is left that runs,
+# or that is half done.
 check_is_stopped() {
 	local name=check_is_stopped pid began left tries=0
 	archive 'linux-source-6.12 6.12.1-1' ''
@@ -51,6 +52,8 @@ check_is_stopped() {
 	done
 	began=$SECONDS
 	kill -TERM "$pid"
+	sleep 0.01
+	kill -TERM "$pid" 2>/dev/null
 	wait "$pid"
 	echo $? >"$work/result/$name.status"
 	left=$(find "$APT_TEST/cache/tmp" "$APT_TEST/cache/sources" "$APT_TEST/cache/kernels" \
