@@ -22,7 +22,11 @@ readonly -a trees_left_out=(alpha arc arm arm64 csky hexagon loongarch m68k micr
 # The files of kernel/ that make the configuration, what outweighs last.
 config_files() {
 	local name names=(small "small-$k_series")
-	[[ $k_config == small ]] || names+=("$k_config")
+	if [[ $k_config != small ]]; then
+		names+=("$k_config")
+		[[ ! -f $testbed/kernel/$k_config-$k_series.config ]] ||
+			names+=("$k_config-$k_series")
+	fi
 	[[ $k_patched ]] && names+=(syscall)
 	for name in "${names[@]}"; do
 		printf '%s/kernel/%s.config\n' "$testbed" "$name"
