@@ -99,7 +99,8 @@ void __put_anon_vma(struct anon_vma *anon_vma);
 	X(putback_movable_pages)	\
 	X(rmap_walk)			\
 	X(size_to_hstate)		\
-	X(vma_migratable)
+	X(vma_migratable)		\
+	X(zone_watermark_ok)
 
 /*
  * 7.3 has folio_isolate_hugetlb() of a folio, 6.12 calls it isolate_hugetlb(), and
@@ -276,6 +277,9 @@ static inline bool mpp_env_secretmem_mapping(const struct address_space *mapping
 	return mpp_env_secretmem_aops && mapping->a_ops == mpp_env_secretmem_aops;
 }
 
+/* mm/internal.h in 6.1 and 6.12, mm/page_alloc.h in 7.3, where modules cannot include it. */
+#define ALLOC_CMA 0x80
+
 /* No patch gives us a reason of our own; this one does not split large folios either. */
 #define MPP_MIGRATE_REASON	MR_NUMA_MISPLACED
 
@@ -396,6 +400,7 @@ static inline struct mempolicy *mpp_env_vma_policy(struct vm_area_struct *vma, u
 #define security_task_movememory	static_call(mpp_sc_security_task_movememory)
 #endif
 #define vma_migratable			static_call(mpp_sc_vma_migratable)
+#define zone_watermark_ok		static_call(mpp_sc_zone_watermark_ok)
 #ifndef MPP_HAVE_INLINE_MAPCOUNT
 #define folio_mapcount			static_call(mpp_sc_folio_mapcount)
 #endif

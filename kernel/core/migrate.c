@@ -59,10 +59,9 @@ static bool mpp_has_room(int nid, unsigned int order)
 	for (i = 0; i < MAX_NR_ZONES; i++) {
 		struct zone *zone = &pgdat->node_zones[i];
 
-		if (!populated_zone(zone))
+		if (!managed_zone(zone))
 			continue;
-		if (zone_page_state(zone, NR_FREE_PAGES) >
-		    low_wmark_pages(zone) + zone->lowmem_reserve[ZONE_MOVABLE] + BIT(order))
+		if (zone_watermark_ok(zone, order, low_wmark_pages(zone), ZONE_MOVABLE, ALLOC_CMA))
 			return true;
 	}
 	return false;

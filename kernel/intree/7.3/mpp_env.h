@@ -45,6 +45,7 @@
 #include <linux/xarray.h>
 
 #include "../internal.h"
+#include "../page_alloc.h"
 
 /* The reason that migrate_pages() is given. */
 #define MPP_MIGRATE_REASON	MR_PHYS_PAGES
