@@ -128,6 +128,15 @@ err_erase:
 	return false;
 }
 
+/*
+ * Whether a source or what is left is the folio that was queued for @item, rather than a
+ * piece of another one that was split: for its PFN an entry may have been refused before.
+ */
+static bool mpp_item_moves_as_whole(const struct mpp_item *item, unsigned int order)
+{
+	return item && item->outcome == MPP_QUEUED && item->order == order;
+}
+
 /* Folios are asked for in the order of the list, which is that of the items. */
 static struct mpp_item *mpp_item_expect(struct mpp_call *call, unsigned long pfn)
 {
@@ -162,7 +171,7 @@ struct folio *mpp_get_new_folio(struct folio *src, unsigned long private)
 		goto no_room;
 
 	item = mpp_item_expect(call, folio_pfn(src));
-	if (likely(item && item->order == order)) {
+	if (likely(mpp_item_moves_as_whole(item, order))) {
 		item->dst_pfn = folio_pfn(dst);
 		item->at = folio_nid(dst);
 		item->paired = true;
@@ -241,14 +250,16 @@ static void mpp_note_left(struct mpp_call *call, struct folio *folio, enum mpp_o
 	struct mpp_item *item = mpp_item_find(call, folio_pfn(folio));
 	unsigned long i;
 
-	if (item && item->order == folio_order(folio)) {
+	if (mpp_item_moves_as_whole(item, folio_order(folio))) {
 		item->outcome = outcome;
 		return;
 	}
-	/* Room is not certain here; mpp_fate() has an honest answer for what is missing. */
-	for (i = 0; i < folio_nr_pages(folio); i++)
-		xa_store(&call->fragments, folio_pfn(folio) + i,
-			 xa_mk_value(MPP_FRAGMENT_FAILED | outcome), GFP_KERNEL);
+	for (i = 0; i < folio_nr_pages(folio); i++) {
+		void *entry = xa_mk_value(MPP_FRAGMENT_FAILED | outcome);
+
+		if (xa_is_err(xa_store(&call->fragments, folio_pfn(folio) + i, entry, GFP_KERNEL)))
+			call->blind = true;
+	}
 }
 
 /* Whether @folio needs at least what could not be had. */
@@ -368,7 +379,7 @@ enum mpp_outcome mpp_fate_otherwise(struct mpp_call *call, const struct mpp_item
 	}
 	entry = xa_load(&call->fragments, pfn);
 	if (!entry)
-		return MPP_FREED;
+		return call->blind ? MPP_NO_RECORD : MPP_FREED;
 	value = xa_to_value(entry);
 	if (value & MPP_FRAGMENT_FAILED)
 		return value & ~MPP_FRAGMENT_FAILED;
