@@ -81,10 +81,10 @@ static void mpp_ask_owner(struct mpp_limit *limit)
 	}
 
 	allowed = cpuset_mems_allowed(owner);
-	/* Both as move_pages(2) asks about the one process that it is given. */
+	/* As move_pages(2) asks about the one process that it is given, if not the caller. */
 	if (!node_isset(limit->nid, allowed))
 		limit->process = MPP_CPUSET_TASK;
-	else if (security_task_movememory(owner))
+	else if (limit->mm != current->mm && security_task_movememory(owner))
 		limit->process = MPP_SECURITY;
 
 	task_lock(owner);
