@@ -223,13 +223,16 @@ static size_t batch_room(const struct mover *mv)
 static void keep_to_rate(const struct mover *mv, uint64_t start_ns, uint64_t nr_moved)
 {
 	double bytes = (double)(nr_moved * (uint64_t)sysconf(_SC_PAGESIZE));
-	uint64_t now = clock_ns(), due_ns;
+	uint64_t now, left_ms, due_ns;
 
 	if (!mv->options->rate)
 		return;
 	due_ns = start_ns + (uint64_t)(bytes / (double)mv->options->rate * 1e9);
-	if (due_ns > now && !interrupt_seen())
-		pause_ms((due_ns - now + 999999) / 1000000);
+	/* In slices: a signal that comes just before one does not end it. */
+	while ((now = clock_ns()) < due_ns && !interrupt_seen()) {
+		left_ms = (due_ns - now + 999999) / 1000000;
+		pause_ms(left_ms < 100 ? left_ms : 100);
+	}
 }
 
 static bool is_max_reached(const struct mover *mv)
