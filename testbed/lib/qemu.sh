@@ -4,9 +4,9 @@
 # The machine, its start, its watch and its end. One rule: nothing here waits without a limit.
 
 # Seconds from power-on until the guest's first process is ready. KASAN and lockdep take their time.
-readonly ready_limit=60
+readonly ready_limit=120
 readonly ready_limit_debug=300
-readonly power_off_limit=30	# seconds from the command's end until the machine is off
+readonly power_off_limit=120	# seconds from the command's end until the machine is off
 readonly kvm_trial_limit=15
 
 # What makes a run fail, whatever the command returned. "Memory failure:" lines are no such thing:

@@ -16,7 +16,7 @@
 #define MAX_SWEEPS	4
 #define REPORT_S	10
 #define ROUND_S		15	/* then the sweeps start anew, with the module loaded again */
-#define SILENT_S	90	/* a worker without a sign of life for this long is stuck */
+#define SILENT_S	180	/* a worker without a sign of life for this long is stuck */
 #define EXIT_SKIPPED	77
 #define MIN_MOVED	500	/* pages to each node, or the run proved nothing */
 

@@ -14,7 +14,7 @@
 
 #define NR_PAGES	8192
 #define STEP		8	/* of the device's pages, every so many are named */
-#define PATIENCE_MS	120000
+#define PATIENCE_MS	240000
 
 struct device {
 	uint64_t start, size;	/* bytes */
