@@ -317,6 +317,18 @@ int query_one(uint64_t phys, int flags)
 	return status;
 }
 
+int move_one_sync(uint64_t phys, int node, int flags, uint64_t *new_phys)
+{
+	int status = -EBUSY;
+
+	for (int i = 0; i < 50 && status == -EBUSY; i++) {
+		if (i)
+			nap_ms(20);
+		status = move_one(phys, node, flags | MPP_MF_SYNC, new_phys);
+	}
+	return status;
+}
+
 int move_one_patient(uint64_t phys, int node, int flags, uint64_t *new_phys)
 {
 	int status = -EAGAIN;

@@ -321,6 +321,8 @@ static struct mover {
 } movers[] = {
 	{ "/proc/sys/kernel/numa_balancing", "0", "" },
 	{ "/proc/sys/vm/compaction_proactiveness", "0", "" },
+	/* khugepaged drains the LRU batches of all CPUs before each scan. */
+	{ "/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "86400000", "" },
 };
 
 static void movers_quiet(void)

@@ -194,6 +194,11 @@ int move_one(uint64_t phys, int node, int flags, uint64_t *new_phys);
 int query_one(uint64_t phys, int flags);
 /* Moves one page, asking again for a while on -EAGAIN and -EBUSY: what a race may answer. */
 int move_one_patient(uint64_t phys, int node, int flags, uint64_t *new_phys);
+/*
+ * With MPP_MF_SYNC, asking again on -EBUSY: who waited for the same page beside the call
+ * may have to let it go yet.  A call that did not wait would say -EAGAIN.
+ */
+int move_one_sync(uint64_t phys, int node, int flags, uint64_t *new_phys);
 
 /* ---- Memory (h_memory.c) --------------------------------------------- */
 

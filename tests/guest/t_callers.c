@@ -416,13 +416,15 @@ static void interrupted_call(int sa_flags)
 
 	lru_settle();
 	MUST(sigaction(SIGALRM, &act, NULL));
-	/* The first batch may not be through when the signal comes on a busy machine. */
+	/* The first batch may not be through, nor begun, when the signal comes on a busy machine. */
 	for (long ms = 200; ms < 5000; ms *= 2) {
-		struct itimerval timer = { .it_value = { ms / 1000, ms % 1000 * 1000 } };
+		const struct timeval after = { ms / 1000, ms % 1000 * 1000 };
+		const struct itimerval timer = { after, after }, off = { 0 };
 
 		long_call_init(&b, &r, fast_node());
 		MUST(setitimer(ITIMER_REAL, &timer, NULL));
 		ret = mpp(b.nr, b.pages, b.nodes, b.status, 0, NULL);
+		MUST(setitimer(ITIMER_REAL, &off, NULL));
 		CHECK_STATUS((int)ret, -EINTR);
 		if (b.status[0] != STATUS_UNTOUCHED)
 			break;
@@ -436,13 +438,13 @@ static void interrupted_call(int sa_flags)
 	long_call_free(&b);
 }
 
-TEST(callers, interrupted, .limit_s = 30)
+TEST(callers, interrupted)
 {
 	interrupted_call(0);
 }
 
 /* Never started over: part of it is done. */
-TEST(callers, interrupted_with_restart, .limit_s = 30)
+TEST(callers, interrupted_with_restart)
 {
 	interrupted_call(SA_RESTART);
 }
@@ -473,10 +475,10 @@ static void end_by_kill(pid_t pid)
 	MUST(kill(pid, SIGKILL));
 	MUST(waitpid(pid, &wstatus, 0));
 	CHECK(WIFSIGNALED(wstatus), "the call was over by itself: wait status %#x", wstatus);
-	CHECK(now_ms() - start < 2000, "took %lld ms to die", now_ms() - start);
+	CHECK(now_ms() - start < 10000, "took %lld ms to die", now_ms() - start);
 }
 
-TEST(callers, killed, .limit_s = 30)
+TEST(callers, killed)
 {
 	struct region r = region_anon(64, slow_node(), 1);
 	struct batch b;
@@ -587,7 +589,7 @@ TEST(callers, unload)
 	expect_working();
 }
 
-TEST(callers, unload_in_flight, .limit_s = 30)
+TEST(callers, unload_in_flight)
 {
 	struct region r = region_anon(64, slow_node(), 1);
 	const char *path = module_file();
@@ -601,7 +603,8 @@ TEST(callers, unload_in_flight, .limit_s = 30)
 		mpp(b.nr, b.pages, b.nodes, b.status, MPOL_MF_MOVE_ALL, NULL);
 		_exit(0);
 	}
-	nap_ms(300);
+	for (int i = 0; i < 500 && !read_number("/sys/module/" MODULE "/refcnt"); i++)
+		nap_ms(20);
 	for (int i = 0; i < 20; i++)
 		expect_in_use("during a call");
 	end_by_kill(pid);

@@ -309,10 +309,14 @@ static size_t more_than_fits(int node, long long left)
 	return left + zone_sum(node, " pages free %lld", true) + 1000;
 }
 
-/* Little is kept free for emergencies: less to fill. */
+/*
+ * Little is kept free for emergencies: less to fill.  And no mark is raised, which wakes
+ * reclaim, for an allocation that took a block of another kind.
+ */
 static void low_watermarks(void)
 {
 	write_restored("/proc/sys/vm/min_free_kbytes", "4096", NULL);
+	write_restored("/proc/sys/vm/watermark_boost_factor", "0", NULL);
 }
 
 /*

@@ -37,7 +37,7 @@ static void cgroup_enable(const char *controller)
 	if (!exists(CGROUP_ROOT "/cgroup.controllers"))
 		SKIP("cgroup v2 is not mounted at " CGROUP_ROOT);
 	snprintf(text, sizeof(text), "+%s", controller);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 300; i++) {
 		err = try_write(CGROUP_ROOT "/cgroup.subtree_control", text);
 		if (!err)
 			return;
@@ -751,7 +751,7 @@ static void *changes_protection(void *arg)
 }
 
 /* An entry that mprotect() is changing is empty for a moment: its owner is asked all the same. */
-TEST(policy, bind_while_protection_changes)
+TEST(policy, bind_while_protection_changes, .limit_s = 180)
 {
 	struct region r = region_anon(1, slow_node(), 1);
 	uint64_t phys = region_phys(&r, 0);
@@ -910,7 +910,7 @@ static const char *mount_cpuset_v1(void)
 	int err = 0;
 
 	mkdir(dir, 0700);
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 300; i++) {
 		try_write(CGROUP_ROOT "/cgroup.subtree_control", "-cpuset");
 		if (!mount("cpuset", dir, "cgroup", 0, "cpuset"))
 			return dir;

@@ -469,6 +469,8 @@ static struct region fill_fast_node(struct batch *rest)
 	write_restored("/proc/sys/vm/watermark_scale_factor", "100", NULL);
 	/* What CPUs keep at hand does not count as free, and can be as much as that. */
 	write_restored("/proc/sys/vm/percpu_pagelist_high_fraction", "10000", NULL);
+	/* Nor is a mark raised, which wakes reclaim, for an allocation that took another's block. */
+	write_restored("/proc/sys/vm/watermark_boost_factor", "0", NULL);
 	write_text("/proc/sys/vm/drop_caches", "3");
 	spare = node_vmstat(fast_node(), "nr_free_pages") - left;
 	if (spare > 0)
@@ -542,7 +544,7 @@ TEST(sensitivity, writeback_seen_first)
 {
 	long long failed;
 	struct child c;
-	uint64_t phys = slow_writeback(&c, 2048);
+	uint64_t phys = slow_writeback(&c, 512);
 
 	failed = vmstat("pgmigrate_fail");
 	CHECK_STATUS(move_one(phys, fast_node(), MOVE_ALL, NULL), -EAGAIN);

@@ -171,7 +171,7 @@ static bool names_page_of(const struct batch *b, unsigned long nr, uint64_t phys
  * Huge pages make room for small ones, which take their frames: each old address still
  * answers for what the caller means by it.
  */
-TEST(truth, frames_of_huge_reused)
+TEST(truth, frames_of_huge_reused, .limit_s = 180)
 {
 	const size_t nr_huge = 8, nr_small = 6000, step = huge_size() / page_size();
 	struct region huge = region_huge(nr_huge, slow_node(), 1);
@@ -367,6 +367,8 @@ TEST(truth, new_frames_named)
 	struct batch frames = batch_of(&given, slow_node()), b = { 0 };
 	size_t again = 0;
 
+	/* What is freed goes first to a CPU's own list. */
+	pin_to_cpu(0);
 	for (size_t i = 0; i < r.nr_pages; i++)
 		batch_add(&b, region_phys(&r, i), fast_node());
 	for (size_t i = 0; i < frames.nr; i++)

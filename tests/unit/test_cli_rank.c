@@ -135,13 +135,18 @@ static void goes_on_to_a_move(void)
 
 static void tells_what_was_seen_on_interrupt(void)
 {
-	int fds[2];
+	int fds[2], unread = 1;
 	pid_t pid;
 
 	CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
 	pid = start(fds[0], -1, ARGS("rank"));
 	CHECK_INT(write(fds[1], "0x1000\n", 7), 7);
-	poll(NULL, 0, 500);
+	for (int i = 0; i < 1000 && unread; i++) {
+		poll(NULL, 0, 10);
+		CHECK_INT(ioctl(fds[0], FIONREAD, &unread), 0);
+	}
+	/* It has begun to read, and may not have looked at what it read. */
+	poll(NULL, 0, 200);
 	kill(pid, SIGINT);
 	finish(pid);
 	CHECK_INT(run.status, 130);

@@ -144,7 +144,7 @@ static void tells_accessed_from_idle(void)
 
 		add_pages();
 		src = open_idle((struct mpp_idle_options) {
-			.flags = cases[i].flags, .nr_rounds = 1, .interval_ns = 400000000,
+			.flags = cases[i].flags, .nr_rounds = 1, .interval_ns = 1500000000,
 		});
 		CHECK_INT(mpp_source_ready(src), 0);
 		CHECK_INT(pthread_create(&thread, NULL, toucher, (void *)(uintptr_t)touched), 0);
@@ -201,7 +201,7 @@ static void reads_a_cut_word(void)
 	machine_entry("kpageflags", 0x17fc1, LRU);
 	src = open_idle((struct mpp_idle_options) {
 		.flags = MPP_IDLE_IDLE | MPP_IDLE_ACCESSED, .nr_rounds = 1,
-		.interval_ns = 400000000,
+		.interval_ns = 1500000000,
 	});
 	CHECK_INT(pthread_create(&thread, NULL, cutter, path), 0);
 	expect(src, NR_MAX, (const struct expected[]) {

@@ -25,7 +25,7 @@ static void use_pages(struct child *me, void *arg)
 
 	child_tell(me);
 	while (!me->shared[0]) {
-		for (size_t i = use->first; i < use->first + use->nr; i++)
+		for (size_t i = use->first; i < use->first + use->nr; i += use->step ?: 1)
 			sum += *(volatile unsigned char *)(use->r->va + i * page_size());
 		MUST(mprotect(other, many, PROT_READ | PROT_WRITE));
 		memset(other, sum, many);

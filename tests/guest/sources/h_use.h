@@ -10,6 +10,7 @@
 struct use {
 	const struct region *r;
 	size_t first, nr;	/* pages that are in use */
+	size_t step;		/* of them each is touched, or one in so many */
 };
 
 /*

@@ -79,7 +79,8 @@ TEST(damon, to_a_move, .limit_s = 120)
 {
 	struct region hot = region_huge(NR_HUGE, slow_node(), 2);
 	struct region cold = region_huge(NR_HUGE, slow_node(), 3);
-	struct use use = { .r = &hot, .first = 0, .nr = hot.nr_pages };
+	/* One page of each huge page, so that a round takes no longer than DAMON's samples. */
+	struct use use = { .r = &hot, .first = 0, .nr = hot.nr_pages, .step = 512 };
 	unsigned int arrived = 0, strayed = 0;
 	struct output o;
 	struct child c;
