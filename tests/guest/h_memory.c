@@ -358,6 +358,14 @@ void region_move(const struct region *r, int node, int flags)
 	batch_free(&b);
 }
 
+void region_move_patient(const struct region *r, int node, int flags)
+{
+	for (size_t i = 0; i < r->nr_pages; i++)
+		CHECK_STATUS(move_one_patient(region_phys(r, i), node, flags, NULL), node);
+	region_expect_node(r, node);
+	region_verify(r);
+}
+
 void region_refused(const struct region *r, int node, int flags, int status)
 {
 	struct batch b = batch_of(r, node);

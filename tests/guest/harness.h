@@ -244,6 +244,8 @@ struct batch batch_of(const struct region *r, int node);
  * its contents: by status, new address, pagemap, move_pages(2) and pattern.
  */
 void region_move(const struct region *r, int node, int flags);
+/* Page by page and asking again, where others are about whose references come and go. */
+void region_move_patient(const struct region *r, int node, int flags);
 /* Each page is refused with this status, stays at its address and is intact. */
 void region_refused(const struct region *r, int node, int flags, int status);
 

@@ -11,11 +11,9 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #ifndef MPOL_PREFERRED_MANY
 #define MPOL_PREFERRED_MANY 5
@@ -109,15 +107,6 @@ static void expect_refusal(const struct region *r, int node, int flags, int stat
 	CHECK_EQ(region_node(r, 0), from);
 }
 
-/* All pages of the region get there, intact. */
-static void expect_moves(const struct region *r, int node, int flags)
-{
-	for (size_t i = 0; i < r->nr_pages; i++)
-		CHECK_STATUS(move_one_patient(region_phys(r, i), node, flags, NULL), node);
-	region_expect_node(r, node);
-	region_verify(r);
-}
-
 static void set_policy(int mode, int node)
 {
 	unsigned long mask = 1UL << node;
@@ -164,7 +153,7 @@ TEST(policy, cpuset_of_sharer)
 	CHECK_STATUS(move_one(region_phys(&r, 0), slow_node(), MPOL_MF_MOVE_ALL, NULL),
 		     slow_node());
 	cgroup_leave(c.pid);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 	go_on(&c);
 	child_end(&c);
 }
@@ -188,7 +177,7 @@ TEST(policy, cpuset_of_one_who_maps_a_file)
 	expect_refusal(&r, fast_node(), MPOL_MF_MOVE_ALL, -EXDEV, "cpuset_of_process");
 	go_on(&c);
 	child_end(&c);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 }
 
 /* The override is for memory policies only. */
@@ -204,7 +193,7 @@ TEST(policy, cpuset_despite_override)
 		       "cpuset_of_process");
 	go_on(&c);
 	child_end(&c);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL | MPP_MF_IGNORE_MEMPOLICY);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL | MPP_MF_IGNORE_MEMPOLICY);
 }
 
 /* With and without the flag, a dry run says what the move would. */
@@ -296,7 +285,7 @@ TEST(policy, cpuset_leader_exited)
 	expect_refusal(&r, fast_node(), MPOL_MF_MOVE_ALL, -EXDEV, "cpuset_of_process");
 	go_on(&c);
 	child_end(&c);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 }
 
 /* ---- Mappings that are none ------------------------------------------ */
@@ -325,7 +314,7 @@ static void cow_broken(int flags)
 	go_on(&c);
 	wait_for(&c);
 	/* The child's VMA is still in the pages' reverse map, and maps none of them. */
-	expect_moves(&r, fast_node(), flags);
+	region_move_patient(&r, fast_node(), flags);
 	CHECK_STATUS(move_one(c.shared[0], fast_node(), flags, NULL), -EXDEV);
 	go_on(&c);
 	child_end(&c);
@@ -360,10 +349,10 @@ TEST(policy, vma_without_page)
 	wait_for(&c);
 	cgroup_join(dir, c.pid);
 	CHECK_EQ(phys_of_pid(c.pid, r.va), 0);
-	expect_moves(&r, fast_node(), 0);
+	region_move_patient(&r, fast_node(), 0);
 	region_verify(&twin);
-	expect_moves(&r, slow_node(), MPOL_MF_MOVE_ALL);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, slow_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 	go_on(&c);
 	child_end(&c);
 }
@@ -412,13 +401,13 @@ TEST(policy, mbind)
 
 	bind_range(r.va, len, slow_node());
 	expect_refusal(&r, fast_node(), 0, -EPERM, "policy_of_vma");
-	expect_moves(&r, fast_node(), MPP_MF_IGNORE_MEMPOLICY);
+	region_move_patient(&r, fast_node(), MPP_MF_IGNORE_MEMPOLICY);
 	/* Back to where it should be is always fine. */
-	expect_moves(&r, slow_node(), 0);
+	region_move_patient(&r, slow_node(), 0);
 	bind_range(r.va, len, fast_node());
-	expect_moves(&r, fast_node(), 0);
+	region_move_patient(&r, fast_node(), 0);
 	CHECK(bind_mode(&r, MPOL_BIND, both_nodes()), "MPOL_BIND to two nodes");
-	expect_moves(&r, slow_node(), 0);
+	region_move_patient(&r, slow_node(), 0);
 }
 
 /* Policies that are advice: whoever moves pages by address knows better. */
@@ -431,8 +420,8 @@ TEST(policy, mbind_advice)
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		if (!bind_mode(&r, modes[i], 1UL << slow_node()))
 			continue;
-		expect_moves(&r, fast_node(), 0);
-		expect_moves(&r, slow_node(), 0);
+		region_move_patient(&r, fast_node(), 0);
+		region_move_patient(&r, slow_node(), 0);
 	}
 }
 
@@ -442,11 +431,11 @@ TEST(policy, task_bind)
 
 	set_policy(MPOL_BIND, slow_node());
 	expect_refusal(&r, fast_node(), 0, -EPERM, "policy_of_task");
-	expect_moves(&r, fast_node(), MPP_MF_IGNORE_MEMPOLICY);
+	region_move_patient(&r, fast_node(), MPP_MF_IGNORE_MEMPOLICY);
 	set_policy(MPOL_BIND, fast_node());
 	expect_refusal(&r, slow_node(), 0, -EPERM, "policy_of_task");
 	prefer_node(-1);
-	expect_moves(&r, slow_node(), 0);
+	region_move_patient(&r, slow_node(), 0);
 }
 
 /* One process, asked about two nodes in turn within a batch. */
@@ -479,8 +468,8 @@ TEST(policy, task_advice)
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
 		set_policy(modes[i], slow_node());
-		expect_moves(&r, fast_node(), 0);
-		expect_moves(&r, slow_node(), 0);
+		region_move_patient(&r, fast_node(), 0);
+		region_move_patient(&r, slow_node(), 0);
 	}
 }
 
@@ -493,8 +482,8 @@ TEST(policy, task_bind_not_asked)
 
 	set_policy(MPOL_BIND, slow_node());
 	CHECK(bind_mode(&own, MPOL_BIND, both_nodes()), "MPOL_BIND to two nodes");
-	expect_moves(&own, fast_node(), 0);
-	expect_moves(&file, fast_node(), 0);
+	region_move_patient(&own, fast_node(), 0);
+	region_move_patient(&file, fast_node(), 0);
 }
 
 static void child_task_bound(struct child *me, void *arg)
@@ -514,7 +503,7 @@ TEST(policy, task_bind_of_sharer)
 	expect_refusal(&r, fast_node(), MPOL_MF_MOVE_ALL, -EPERM, "policy_of_task");
 	go_on(&c);
 	child_end(&c);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 }
 
 TEST(policy, task_bind_of_caller)
@@ -546,7 +535,7 @@ TEST(policy, mbind_of_sharer)
 	expect_refusal(&r, fast_node(), MPOL_MF_MOVE_ALL, -EPERM, "policy_of_vma");
 	go_on(&c);
 	child_end(&c);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 }
 
 /*
@@ -568,7 +557,7 @@ TEST(policy, shmem)
 		CHECK_STATUS(move_one_patient(region_phys(&r, i), fast_node(), 0, NULL), want);
 	}
 	region_verify(&r);
-	expect_moves(&r, fast_node(), MPP_MF_IGNORE_MEMPOLICY);
+	region_move_patient(&r, fast_node(), MPP_MF_IGNORE_MEMPOLICY);
 }
 
 /* ---- hugetlb --------------------------------------------------------- */
@@ -769,138 +758,6 @@ TEST(policy, bind_while_protection_changes, .limit_s = 180)
 	CHECK_EQ(region_phys(&r, 0), phys);
 }
 
-/* ---- Processes that end ---------------------------------------------- */
-
-static void expect_raced_answer(int status, int node)
-{
-	CHECK(status == node || status == -EAGAIN || status == -EBUSY || status == -ENOENT,
-	      "status is %s", status_name(status));
-}
-
-#define BALLAST_AT ((void *)0x10000000)
-
-static void must_mmap_at(void *at, size_t len_bytes)
-{
-	CHECK(mmap(at, len_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS |
-		   MAP_FIXED_NOREPLACE, -1, 0) == at, "mmap at %p: %s", at, strerror(errno));
-}
-
-/*
- * A sharer that ends after a while.  What it has mapped goes from the lowest
- * address up, so the ballast keeps the shared pages mapped for some time by a
- * process that is nobody's any more.
- */
-static pid_t dying_sharer(unsigned int after_us, size_t ballast_bytes)
-{
-	pid_t pid = MUST(fork());
-
-	if (pid)
-		return pid;
-	if (ballast_bytes) {
-		must_mmap_at(BALLAST_AT, ballast_bytes);
-		/* Huge pages would be gone in no time. */
-		madvise(BALLAST_AT, ballast_bytes, MADV_NOHUGEPAGE);
-		memset(BALLAST_AT, 1, ballast_bytes);
-	}
-	usleep(after_us);
-	_exit(0);
-}
-
-/* Sharers come and go while their pages are moved; only the test's own process stays. */
-TEST(policy, exit_during_walk, .limit_s = 120)
-{
-	struct region r = region_anon(64, slow_node(), 1);
-	long long until = now_ms() + 4000;
-	unsigned long moved = 0;
-
-	for (int round = 0; now_ms() < until; round++) {
-		int node = round % 2 ? slow_node() : fast_node();
-		struct batch b = { 0 };
-
-		for (unsigned int i = 0; i < 4; i++)
-			dying_sharer(i * 300, 0);
-		b = batch_of(&r, node);
-		batch_run(&b, MPOL_MF_MOVE_ALL);
-		for (unsigned long i = 0; i < b.nr; i++)
-			expect_raced_answer(b.status[i], node);
-		moved += batch_count(&b, node);
-		batch_free(&b);
-		while (waitpid(-1, NULL, 0) > 0)
-			;
-	}
-	region_verify(&r);
-	CHECK_GE(moved, 64);
-	expect_moves(&r, slow_node(), 0);
-	expect_moves(&r, fast_node(), 0);
-}
-
-/* The pages of a process that has ended and is still being taken apart: nobody is left to ask. */
-TEST(policy, process_without_owner, .limit_s = 120)
-{
-	struct region r = region_anon(8, slow_node(), 1);
-
-	for (int round = 0; round < 6; round++) {
-		pid_t pid = dying_sharer(0, 32 << 20);
-		uint64_t phys = region_phys(&r, 0);
-		int node = fast_node();
-
-		while (waitpid(pid, NULL, WNOHANG) == 0) {
-			int status = move_one(phys, node, MPOL_MF_MOVE_ALL, &phys);
-
-			expect_raced_answer(status, node);
-			if (status == node)
-				node = node == fast_node() ? slow_node() : fast_node();
-		}
-	}
-	region_verify(&r);
-	expect_moves(&r, fast_node(), 0);
-}
-
-/* Live objects of a slab cache. KASAN holds on to freed ones until the cache is shrunk. */
-static long long slab_objects(const char *name)
-{
-	char shrink[128];
-	long long active;
-
-	snprintf(shrink, sizeof(shrink), "/sys/kernel/slab/%s/shrink", name);
-	if (access(shrink, W_OK) == 0)
-		write_text(shrink, "1");
-	active = keyed_number("/proc/slabinfo", name);
-	if (active < 0)
-		SKIP("this kernel does not tell how many %s there are", name);
-	return active;
-}
-
-#define VISITORS 300
-
-/* What asks a process must not keep it: the address space ends with the process. */
-TEST(policy, no_process_kept, .limit_s = 120)
-{
-	struct region r = region_anon(4, slow_node(), 1);
-	long long before, after;
-
-	slab_objects("mm_struct");
-	CHECK_STATUS(move_one_patient(region_phys(&r, 0), fast_node(), 0, NULL), fast_node());
-	before = slab_objects("mm_struct");
-	for (int i = 0; i < VISITORS; i++) {
-		pid_t pid = MUST(fork());
-
-		if (pid == 0) {
-			pause();
-			_exit(0);
-		}
-		move_one(region_phys(&r, 1), i % 2 ? slow_node() : fast_node(), MPOL_MF_MOVE_ALL,
-			 NULL);
-		MUST(kill(pid, SIGKILL));
-		MUST(waitpid(pid, NULL, 0));
-	}
-	after = slab_objects("mm_struct");
-	/* Half full slabs count as full, hence the allowance. */
-	CHECK(after - before < VISITORS / 2, "%lld of %d address spaces are still there",
-	      after - before, VISITORS);
-	region_verify(&r);
-}
-
 /* ---- cgroup v1 ------------------------------------------------------- */
 
 /* The controller has to leave v2 first, which takes until its last user is gone. */
@@ -946,7 +803,7 @@ TEST(policy, cpuset_v1)
 	expect_refusal(&r, fast_node(), MPOL_MF_MOVE_ALL, -EXDEV, "cpuset_of_process");
 	go_on(&c);
 	child_end(&c);
-	expect_moves(&r, fast_node(), MPOL_MF_MOVE_ALL);
+	region_move_patient(&r, fast_node(), MPOL_MF_MOVE_ALL);
 	snprintf(path, sizeof(path), "%s/t", root);
 	rmdir(path);
 	umount(root);
