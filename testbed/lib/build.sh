@@ -150,7 +150,7 @@ build_kernel() {
 	rm -rf "$tmp"
 }
 
-readonly build_minutes=12
+readonly build_minutes=15
 
 # ---- the tree ----
 
