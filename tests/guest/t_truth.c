@@ -173,14 +173,14 @@ static bool names_page_of(const struct batch *b, unsigned long nr, uint64_t phys
  */
 TEST(truth, frames_of_huge_reused, .limit_s = 180)
 {
-	const size_t nr_huge = 8, nr_small = 6000, step = huge_size() / page_size();
+	const size_t nr_huge = 8, nr_small = 11500, step = huge_size() / page_size();
 	struct region huge = region_huge(nr_huge, slow_node(), 1);
 	struct region small = region_anon(nr_small, fast_node(), 2);
 	struct batch b = { 0 };
 	bool reused = false;
 	long long spare;
 
-	/* Few others are to be had there. */
+	/* Fewer others are to be had there than the small ones need. */
 	write_restored("/proc/sys/vm/percpu_pagelist_high_fraction", "10000", NULL);
 	write_text("/proc/sys/vm/drop_caches", "3");
 	write_text("/proc/sys/vm/compact_memory", "1");
