@@ -70,4 +70,5 @@ void mpp_items_begin(struct mpp_call *call)
 	memset(call->hash, 0xff, sizeof(*call->hash) << call->hash_bits);
 	call->nr_items = 0;
 	call->last = NULL;
+	call->unnoted = false;
 }

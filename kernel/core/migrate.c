@@ -258,7 +258,7 @@ static void mpp_note_left(struct mpp_call *call, struct folio *folio, enum mpp_o
 		void *entry = xa_mk_value(MPP_FRAGMENT_FAILED | outcome);
 
 		if (xa_is_err(xa_store(&call->fragments, folio_pfn(folio) + i, entry, GFP_KERNEL)))
-			call->blind = true;
+			call->unnoted = true;
 	}
 }
 
@@ -379,7 +379,7 @@ enum mpp_outcome mpp_fate_otherwise(struct mpp_call *call, const struct mpp_item
 	}
 	entry = xa_load(&call->fragments, pfn);
 	if (!entry)
-		return call->blind ? MPP_NO_RECORD : MPP_FREED;
+		return call->unnoted ? MPP_NO_RECORD : MPP_FREED;
 	value = xa_to_value(entry);
 	if (value & MPP_FRAGMENT_FAILED)
 		return value & ~MPP_FRAGMENT_FAILED;

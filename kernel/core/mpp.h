@@ -204,6 +204,7 @@ struct mpp_call {
 	bool several_targets;
 	struct mpp_item *last_paired;
 	struct xarray fragments;	/* pages of folios split on the way */
+	bool unnoted;		/* and one of them is missing there */
 	unsigned int full_order;	/* smallest order that found no room */
 	bool full_hugetlb;		/* and whether that was a hugetlb folio */
 

@@ -317,16 +317,22 @@ static void mpp_test_fate_of_fragments(struct kunit *test)
 	unsigned long pfn = folio_pfn(src), new_pfn;
 	struct mpp_item *item = mpp_item_get(call, pfn & ~511UL);
 	unsigned long other = item->pfn + (pfn == item->pfn);
+	struct mpp_item *refused = NULL;
 	struct folio *dst;
 	int at;
 
+	/* A page was refused that was where the piece is, before there was the huge page. */
+	if (pfn != item->pfn) {
+		refused = mpp_item_get(call, pfn);
+		refused->outcome = MPP_SHARED;
+	}
 	item->order = 9;
 	item->from = folio_nid(src);
 	item->outcome = MPP_QUEUED;
 	call->nid = folio_nid(src);
 	dst = mpp_get_new_folio(src, (unsigned long)call);
 	KUNIT_ASSERT_NOT_NULL(test, dst);
-	KUNIT_EXPECT_FALSE(test, item->paired);
+	KUNIT_EXPECT_FALSE(test, item->paired || (refused && refused->paired));
 	mpp_expect_fate(test, call, item, pfn, MPP_MOVED, folio_pfn(dst), folio_nid(dst));
 	mpp_expect_fate(test, call, item, other, MPP_FREED, other, NUMA_NO_NODE);
 

@@ -13,7 +13,8 @@ static bool mpp_ready;
 
 /**
  * sys_move_phys_pages - move what is at physical addresses to NUMA nodes
- * @nr_pages: entries of each array, at least 1
+ * @nr_pages: entries of each array, at most INT_MAX; 0 only asks whether the caller
+ *            may, with these flags
  * @pages: byte addresses; any byte of a page names it, any page of a folio the folio
  * @nodes: target of each, or NULL to ask where each is
  * @status: for each its node afterwards or a negative errno; written as far as decided
@@ -22,8 +23,9 @@ static bool mpp_ready;
  *
  * See Documentation/admin-guide/mm/move_phys_pages.rst.
  *
- * Return: how many entries are not on their target, or for the call as a whole a
- * negative errno: -EPERM without CAP_SYS_ADMIN in the initial user namespace.
+ * Return: how many entries are not on their target, or of a query have no node; or for
+ * the call as a whole a negative errno: -EPERM without CAP_SYS_ADMIN in the initial
+ * user namespace.
  */
 SYSCALL_DEFINE6(move_phys_pages, unsigned long, nr_pages, const u64 __user *, pages,
 		const int __user *, nodes, int __user *, status, int, flags,

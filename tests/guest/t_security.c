@@ -5,6 +5,8 @@
  */
 #include "harness.h"
 
+#include <pthread.h>
+
 #include <linux/capability.h>
 
 #define SMACK_LABEL	"/proc/self/attr/smack/current"
@@ -30,9 +32,35 @@ static void is_bound(struct child *me, void *phys)
 			      MPOL_MF_MOVE_ALL | MPP_MF_IGNORE_MEMPOLICY, NULL), -EPERM);
 }
 
+static pthread_barrier_t labelled_now;
+
+/* A thread's label is its own, and that of the process is its leader's. */
+static void *moves_own_page(void *phys)
+{
+	capabilities(capabilities_now() & ~(1ull << CAP_MAC_OVERRIDE));
+	pthread_barrier_wait(&labelled_now);
+	CHECK_STATUS(move_one_patient(*(uint64_t *)phys, fast_node(), 0, NULL), fast_node());
+	return NULL;
+}
+
+static void own_process(struct child *me, void *arg)
+{
+	struct region r = region_anon(1, slow_node(), 1);
+	uint64_t phys = region_phys(&r, 0);
+	pthread_t thread;
+
+	(void)me, (void)arg;
+	CHECK_EQ(pthread_barrier_init(&labelled_now, NULL, 2), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, moves_own_page, &phys), 0);
+	write_text(SMACK_LABEL, "mpp-leader");
+	pthread_barrier_wait(&labelled_now);
+	pthread_join(thread, NULL);
+	region_verify(&r);
+}
+
 /*
  * Who may not move a process's memory by move_pages(2), as a security module has it, may
- * not do so by its physical address either.
+ * not do so by its physical address either.  Nobody is asked about the own process.
  */
 TEST(policy, security_module)
 {
@@ -55,4 +83,6 @@ TEST(policy, security_module)
 	CHECK_STATUS(move_one(phys, fast_node(), 0, NULL), fast_node());
 	go_on(&victim);
 	child_end(&victim);
+	caller = spawn(own_process, NULL);
+	child_end(&caller);
 }
