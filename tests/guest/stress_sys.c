@@ -295,8 +295,8 @@ static bool miscounts_block(const struct machine *m, struct klog *log, size_t bl
 	/* A busy machine may need longer than is granted for one try. */
 	for (int i = 0; i < 10 && err == -EINTR && phys_of(at) / m->block_bytes == block; i++)
 		err = block_cycle(block);
-	if (!err)
-		isolated_read(log, &anon, &file);
+	/* Also after a try that ended with half of it done. */
+	isolated_read(log, &anon, &file);
 	munmap(at, nr * PAGE_SIZE);
 	return anon < 0;
 }

@@ -356,7 +356,7 @@ TEST(callers, flag_zero_means_move)
 
 /* ---- Signals --------------------------------------------------------- */
 
-/* Long enough that no machine gets through it while a test looks at the clock. */
+/* Long enough that no machine gets through it before a signal can come. */
 #define LONG_CALL (sizeof(void *) == 8 ? 64ul << 20 : 32ul << 20)
 
 /*
@@ -367,12 +367,14 @@ TEST(callers, flag_zero_means_move)
 static void long_call_init(struct batch *b, const struct region *r, int node)
 {
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	const int shared = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
 	const int prot = PROT_READ | PROT_WRITE;
 
 	b->nr = LONG_CALL;
 	b->pages = must_mmap(b->nr * sizeof(*b->pages), prot, flags, -1, 0);
 	b->nodes = must_mmap(b->nr * sizeof(*b->nodes), prot, flags, -1, 0);
-	b->status = must_mmap(b->nr * sizeof(*b->status), prot, flags, -1, 0);
+	/* Of a call that a child makes the parent sees the end. */
+	b->status = must_mmap(b->nr * sizeof(*b->status), prot, shared, -1, 0);
 	b->new_pages = NULL;
 	for (size_t i = 0; i < r->nr_pages; i++) {
 		b->pages[i] = region_phys(r, i);
@@ -495,6 +497,7 @@ TEST(callers, killed)
 	}
 	nap_ms(500);
 	end_by_kill(pid);
+	expect_prefix(&b, r.nr_pages);
 	region_verify(&r);
 	long_call_free(&b);
 }
@@ -605,6 +608,8 @@ TEST(callers, unload_in_flight)
 	}
 	for (int i = 0; i < 500 && !read_number("/sys/module/" MODULE "/refcnt"); i++)
 		nap_ms(20);
+	/* Opened; now let it call. */
+	nap_ms(300);
 	for (int i = 0; i < 20; i++)
 		expect_in_use("during a call");
 	end_by_kill(pid);

@@ -103,7 +103,7 @@ TEST(revmap, differs_writeback, .limit_s = 180, .doorless = true)
 {
 	struct output o;
 	struct child c;
-	uint64_t phys = slow_writeback(&c, 2048);
+	uint64_t phys = slow_writeback(&c, 512);
 
 	if (door_present()) {
 		o = shell("movephys move --to %d --json 0x%llx", fast_node(),
