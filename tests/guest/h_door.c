@@ -317,26 +317,24 @@ int query_one(uint64_t phys, int flags)
 	return status;
 }
 
-int move_one_sync(uint64_t phys, int node, int flags, uint64_t *new_phys)
+/* Asks again on -EBUSY, and on -EAGAIN if told to, for about a second. */
+static int move_one_again(uint64_t phys, int node, int flags, uint64_t *new_phys, bool on_eagain)
 {
-	int status = -EBUSY;
+	int status = move_one(phys, node, flags, new_phys);
 
-	for (int i = 0; i < 50 && status == -EBUSY; i++) {
-		if (i)
-			nap_ms(20);
-		status = move_one(phys, node, flags | MPP_MF_SYNC, new_phys);
+	for (int i = 1; i < 50 && (status == -EBUSY || (on_eagain && status == -EAGAIN)); i++) {
+		nap_ms(20);
+		status = move_one(phys, node, flags, new_phys);
 	}
 	return status;
 }
 
+int move_one_sync(uint64_t phys, int node, int flags, uint64_t *new_phys)
+{
+	return move_one_again(phys, node, flags | MPP_MF_SYNC, new_phys, false);
+}
+
 int move_one_patient(uint64_t phys, int node, int flags, uint64_t *new_phys)
 {
-	int status = -EAGAIN;
-
-	for (int i = 0; i < 50 && (status == -EAGAIN || status == -EBUSY); i++) {
-		if (i)
-			nap_ms(20);
-		status = move_one(phys, node, flags, new_phys);
-	}
-	return status;
+	return move_one_again(phys, node, flags, new_phys, true);
 }
