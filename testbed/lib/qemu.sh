@@ -103,6 +103,7 @@ start_qemu() {
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	base+=("${machine[@]}" "${accelerator[@]}" -kernel "$k_image" -initrd "$image"
 		-append "$append"
+		-chardev "pipe,id=monitor,path=$dir/monitor" -mon chardev=monitor
 		-chardev "file,id=log,path=$dir/log" -serial chardev:log
 		-device virtio-serial-pci,bus=pcie.0
 		-chardev "file,id=ctl,path=$dir/ctl" -device virtserialport,chardev=ctl,name=vm.ctl
@@ -196,6 +197,22 @@ watch_guest() {
 	done
 }
 
+# processors DIR: where each processor of a machine is that did not end in time, asked twice: in a
+# kernel that hangs they stay near the same place, HLT=1 is one that waits for an interrupt.
+processors() {
+	local dir=$1 line cpu='' ask answer
+	exec {ask}<>"$dir/monitor.in" {answer}<>"$dir/monitor.out"
+	for _ in 1 2; do
+		echo 'info registers -a' >&"$ask"
+		while read -r -t 2 -u "$answer" line; do
+			[[ $line =~ CPU#[0-9]+ ]] && cpu=${BASH_REMATCH[0]}
+			[[ $cpu && $line =~ RIP=.* ]] && echo "$cpu ${BASH_REMATCH[0]%$'\r'}"
+		done
+	done
+	[[ $cpu ]] || echo "the emulator does not answer its monitor"
+	exec {ask}>&- {answer}>&-
+}
+
 complaint_pattern() {
 	local IFS='|'
 	printf '%s' "${kernel_complaints[*]}"
@@ -285,9 +302,9 @@ try_kvm() {
 	rm -rf "$dir"
 }
 
-# make_channels DIR: pipes for what the guest says; `ctl_fd` reads the control channel.
+# make_channels DIR: pipes for what the guest and the emulator say; `ctl_fd` reads the control channel.
 make_channels() {
-	mkfifo "$1/ctl" "$1/out" "$1/err"
+	mkfifo "$1"/{ctl,out,err,monitor.in,monitor.out}
 	: >"$1/log"
 	exec {ctl_fd}<>"$1/ctl"
 }
