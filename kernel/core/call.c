@@ -99,12 +99,18 @@ static enum mpp_outcome mpp_decide(struct mpp_call *call, struct mpp_item *item,
 {
 	enum mpp_outcome outcome = mpp_decide_once(call, item, folio, nid);
 
-	if (outcome != MPP_NOT_ISOLATED || call->drained_here || call->mode != MPP_MODE_MOVE)
+	if (outcome != MPP_NOT_ISOLATED || call->mode != MPP_MODE_MOVE)
 		return outcome;
-	/* Most often it was faulted in here and sits in a batch of this CPU: that is cheap. */
-	lru_add_drain();
-	call->drained_here = true;
-	return mpp_decide_once(call, item, folio, nid);
+	if (!call->drained_here) {
+		/* Most often it was faulted in here and sits in a batch of this CPU: cheap. */
+		lru_add_drain();
+		call->drained_here = true;
+		outcome = mpp_decide_once(call, item, folio, nid);
+	}
+	/* Batches hold small folios only. */
+	if (outcome == MPP_NOT_ISOLATED && !folio_test_large(folio))
+		call->batched = true;
+	return outcome;
 }
 
 static enum mpp_outcome mpp_locate(struct folio *folio, unsigned int flags, int *at)
@@ -342,18 +348,17 @@ static unsigned int mpp_round(struct mpp_call *call, unsigned int from, unsigned
 static void mpp_prepare_round(struct mpp_call *call, unsigned int from, unsigned int to,
 			      unsigned int round)
 {
-	bool batched = false;
 	unsigned int i;
 
 	for (i = from; i < to; i++) {
-		batched |= call->outcome[i] == MPP_NOT_ISOLATED;
 		if (mpp_transient(call, call->outcome[i]))
 			call->outcome[i] = MPP_PENDING;
 	}
-	if (batched && round > 1 && !call->drained) {
+	if (call->batched && round > 1 && !call->drained) {
 		lru_add_drain_all();
 		call->drained = true;
 	}
+	call->batched = false;
 	if (call->args.flags & MPP_MF_SYNC)
 		schedule_timeout_killable(1);
 	call->retry = false;

@@ -94,18 +94,24 @@ static void mpp_ask_owner(struct mpp_limit *limit)
 	put_task_struct(owner);
 }
 
+/* An answer for want of somebody to ask is no answer: after a fork, a moment is enough. */
+static bool mpp_limit_holds(const struct mpp_limit *limit, struct mm_struct *mm, int nid)
+{
+	return limit->mm == mm && limit->nid == nid && limit->process != MPP_RACED;
+}
+
 /* A process is asked once per batch and target.  The pin keeps the mm's address its own. */
 static const struct mpp_limit *mpp_limit_of(struct mpp_call *call, struct mm_struct *mm, int nid)
 {
 	unsigned int i = hash_ptr(mm, ilog2(call->nr_limits));
 	struct mpp_limit *limit = &call->limits[i];
 
-	if (limit->mm == mm && limit->nid == nid)
+	if (mpp_limit_holds(limit, mm, nid))
 		return limit;
 	/* The place beside it, when another process was here first. */
 	if (limit->mm && limit->mm != mm)
 		limit = &call->limits[i ^ 1];
-	if (limit->mm == mm && limit->nid == nid)
+	if (mpp_limit_holds(limit, mm, nid))
 		return limit;
 	if (limit->mm != mm) {
 		if (limit->mm) {
@@ -156,11 +162,13 @@ static void mpp_make_limits_fit(struct mpp_call *call)
 	struct mpp_limit *limits;
 
 	call->limits_crowded = false;
-	if (nr > MPP_LIMITS_MAX)
+	if (nr > MPP_LIMITS_MAX || call->limits_final)
 		return;
 	limits = mpp_alloc_more(nr, sizeof(*limits));
-	if (!limits)
+	if (!limits) {
+		call->limits_final = true;
 		return;
+	}
 	mpp_forget_limits(call);
 	mpp_free_limits(call);
 	call->limits = limits;
@@ -441,7 +449,7 @@ static enum mpp_outcome mpp_check_locked(struct mpp_call *call, struct folio *fo
 
 	if (folio_contain_hwpoisoned_page(folio))
 		return MPP_HWPOISON;
-	outcome = mpp_gate_unmapped(folio, call->args.flags);
+	outcome = __mpp_gate_unmapped(folio, call->args.flags);
 	if (outcome != MPP_PASSED)
 		return outcome;
 	outcome = mpp_check_mapping(folio);

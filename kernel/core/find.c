@@ -64,9 +64,13 @@ enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop)
 	/* The counts of kernel memory are not ours to touch; mpp_gate() asks again. */
 	if (!mpp_maybe_user(folio))
 		return MPP_NOT_USER;
-	/* Never from zero: that would resurrect a page on its way to the allocator. */
+	/*
+	 * Never from zero: that would resurrect a page on its way to the allocator.  Who
+	 * migrates, splits or collapses a folio holds it at zero for a moment, too.  Only in
+	 * the pool of hugetlb one stays there.
+	 */
 	if (!folio_try_get(folio))
-		return MPP_NOT_USER;
+		return folio_test_hugetlb(folio) ? MPP_NOT_USER : MPP_RACED;
 	/* Recheck: a split, or a free and reuse, may have come before the reference. */
 	if (unlikely(page_folio(page) != folio)) {
 		folio_put(folio);
@@ -98,14 +102,14 @@ enum mpp_outcome mpp_gate(struct folio *folio)
 }
 
 /**
- * mpp_gate_unmapped - the part of the gate that needs the folio to hold still
- * @folio: past mpp_gate(), preferably locked
+ * __mpp_gate_unmapped - tell whether a folio that nobody maps is wanted
+ * @folio: past mpp_gate(), locked
  * @flags: of the call
  *
  * Return: MPP_PASSED when the folio is mapped, or is page or swap cache that
  * the caller wants too.
  */
-enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags)
+enum mpp_outcome __mpp_gate_unmapped(struct folio *folio, unsigned int flags)
 {
 	if (folio_mapped(folio))
 		return MPP_PASSED;
@@ -113,4 +117,35 @@ enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags)
 	if (!folio_test_swapcache(folio) && (folio_test_anon(folio) || !folio->mapping))
 		return MPP_FREED;
 	return flags & MPP_MF_UNMAPPED ? MPP_PASSED : MPP_UNMAPPED;
+}
+
+/**
+ * mpp_gate_unmapped - as __mpp_gate_unmapped(), for a folio that is not locked
+ * @folio: past mpp_gate()
+ * @flags: of the call
+ *
+ * Who migrates or splits a folio, or brings it back from swap, holds its lock, and for
+ * that time nobody maps it.
+ *
+ * Return: as __mpp_gate_unmapped(), or an outcome that a later try may change.
+ */
+enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags)
+{
+	enum mpp_outcome outcome = __mpp_gate_unmapped(folio, flags);
+
+	if (likely(outcome == MPP_PASSED))
+		return outcome;
+	/* A driver's, perhaps: its lock is not ours to take. */
+	if (!folio_test_lru(folio) && !folio_test_hugetlb(folio) && !folio_test_swapbacked(folio)) {
+		if (folio_test_locked(folio))
+			return MPP_RACED;
+		/* Who has unlocked it has mapped it before. */
+		smp_rmb();
+		return __mpp_gate_unmapped(folio, flags);
+	}
+	if (!folio_trylock(folio))
+		return MPP_LOCKED;
+	outcome = __mpp_gate_unmapped(folio, flags);
+	folio_unlock(folio);
+	return outcome;
 }

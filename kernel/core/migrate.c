@@ -411,7 +411,7 @@ static int mpp_remember_fragments(struct mpp_call *call, const struct mpp_item *
 	unsigned long last = item->pfn + BIT(item->order) - 1;
 	unsigned long pfn;
 	void *entry;
-	int ret = 0;
+	int ret;
 
 	xa_for_each_range(&call->fragments, pfn, entry, item->pfn, last) {
 		unsigned long value = xa_to_value(entry);
@@ -419,11 +419,13 @@ static int mpp_remember_fragments(struct mpp_call *call, const struct mpp_item *
 		if (value & MPP_FRAGMENT_FAILED)
 			continue;
 		if (arrival)
-			ret |= mpp_record_arrival(call, value, 0, pfn_to_nid(value));
+			ret = mpp_record_arrival(call, value, 0, pfn_to_nid(value));
 		else
-			ret |= mpp_record(call, pfn, 0, value, pfn_to_nid(value));
+			ret = mpp_record(call, pfn, 0, value, pfn_to_nid(value));
+		if (ret)
+			return ret;
 	}
-	return ret;
+	return 0;
 }
 
 static int mpp_remember(struct mpp_call *call, const struct mpp_item *item, bool arrival)
@@ -439,15 +441,18 @@ static int mpp_remember(struct mpp_call *call, const struct mpp_item *item, bool
 	return mpp_record(call, item->pfn, item->order, item->dst_pfn, item->at);
 }
 
-/* All that left, then all that came: one may have come to where another was. */
+/*
+ * All that left, then all that came: one may have come to where another was.  Where
+ * memory for one is missing, reclaim for the next would be in vain.
+ */
 static void mpp_remember_round(struct mpp_call *call)
 {
 	unsigned int i;
 
-	for (i = 0; i < call->nr_items; i++)
-		call->blind |= mpp_remember(call, &call->items[i], false);
-	for (i = 0; i < call->nr_items; i++)
-		call->blind |= mpp_remember(call, &call->items[i], true);
+	for (i = 0; i < call->nr_items && !call->blind; i++)
+		call->blind = mpp_remember(call, &call->items[i], false);
+	for (i = 0; i < call->nr_items && !call->blind; i++)
+		call->blind = mpp_remember(call, &call->items[i], true);
 }
 
 /**

@@ -193,6 +193,7 @@ struct mpp_call {
 	unsigned int hash_bits;
 	bool retry;		/* an entry is worth another look */
 	bool drained_here;	/* this CPU's batches, which is worth doing once a round */
+	bool batched;		/* a page may be in those of another CPU */
 	struct folio *awaited;	/* with a reference: to be waited for between rounds */
 	unsigned long awaited_pfn;	/* of the one before, */
 	unsigned int waits;		/* and how often in a row it was */
@@ -211,6 +212,7 @@ struct mpp_call {
 	struct mpp_limit *limits;
 	unsigned int nr_limits;
 	bool limits_crowded;	/* one has had to make room for another */
+	bool limits_final;	/* there was no memory for more */
 	struct mpp_limit first_limits[MPP_LIMITS];
 	struct mpp_alike alike;
 	struct mpp_anon anons[MPP_ANONS];
@@ -230,6 +232,7 @@ long mpp_core_call(const struct mpp_args *args);
 /* find.c */
 enum mpp_outcome mpp_find(unsigned long pfn, struct folio **foliop);
 enum mpp_outcome mpp_gate(struct folio *folio);
+enum mpp_outcome __mpp_gate_unmapped(struct folio *folio, unsigned int flags);
 enum mpp_outcome mpp_gate_unmapped(struct folio *folio, unsigned int flags);
 
 /* check.c */

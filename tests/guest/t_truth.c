@@ -4,6 +4,12 @@
  * for duplicates, in the new addresses and in the counters.
  */
 #include "harness.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#include "h_disk.h"
 #include "h_hugetlb.h"
 
 #define MOVE_ALL (MPOL_MF_MOVE | MPOL_MF_MOVE_ALL)
@@ -428,6 +434,77 @@ TEST(truth, new_pages_not_asked_for)
 	batch_expect(&b, fast_node());
 	region_expect_node(&r, fast_node());
 	region_verify(&r);
+}
+
+/* ---- While somebody else migrates it ------------------------------------ */
+
+enum { NR_HELD = 16 };	/* as many as a pipe takes */
+
+static void try_to_move(struct child *me, void *arg)
+{
+	const struct region *r = arg;
+	int nodes[NR_HELD], status[NR_HELD];
+	const void *pages[NR_HELD];
+
+	for (size_t i = 0; i < NR_HELD; i++) {
+		pages[i] = r->va + i * page_size();
+		nodes[i] = fast_node();
+	}
+	child_tell(me);
+	while (!me->shared[0])
+		MUST(syscall(SYS_move_pages, getppid(), (unsigned long)NR_HELD, pages, nodes,
+			     status, MPOL_MF_MOVE_ALL));
+}
+
+/*
+ * The pages are pinned, so each try ends where it began; but for a moment nobody maps them.
+ * They are there all the while, which is what every answer must say.
+ */
+static void ask_while_tried(const struct region *r)
+{
+	struct iovec iov = { r->va, NR_HELD * page_size() };
+	uint64_t phys[NR_HELD];
+	int met = 0, status, fd[2];
+	long long end;
+	struct child c;
+
+	MUST(pipe(fd));
+	CHECK_EQ(vmsplice(fd[1], &iov, 1, 0), (long long)iov.iov_len);
+	for (size_t i = 0; i < NR_HELD; i++)
+		phys[i] = region_phys(r, i);
+	c = spawn(try_to_move, (void *)r);
+	wait_for(&c);
+	end = now_ms() + 10000;
+	for (size_t i = 0; met < 20 && now_ms() < end; i++) {
+		status = query_one(phys[i % NR_HELD], 0);
+		met += status == -EAGAIN;
+		CHECK(status == slow_node() || status == -EAGAIN, "query: status is %s",
+		      status_name(status));
+		status = move_one(phys[i % NR_HELD], fast_node(), MPP_MF_DRY_RUN | MOVE_ALL, NULL);
+		CHECK(status == -EBUSY || status == -EAGAIN, "dry run: status is %s",
+		      status_name(status));
+	}
+	c.shared[0] = 1;
+	child_end(&c);
+	for (size_t i = 0; i < NR_HELD; i++)
+		CHECK_EQ(region_phys(r, i), phys[i]);
+	region_verify(r);
+	if (!met)
+		SKIP("no page was met while it was unmapped");
+}
+
+TEST(truth, while_another_moves_it)
+{
+	struct region r = region_anon(NR_HELD, slow_node(), 1);
+
+	ask_while_tried(&r);
+}
+
+TEST(truth, while_another_moves_a_file)
+{
+	struct region r = region_file(disk_file_new().fd, NR_HELD, slow_node(), 1, MAP_SHARED);
+
+	ask_while_tried(&r);
 }
 
 /* ---- Query and dry run ------------------------------------------------ */
