@@ -302,9 +302,12 @@ try_kvm() {
 	rm -rf "$dir"
 }
 
-# make_channels DIR: pipes for what the guest and the emulator say; `ctl_fd` reads the control channel.
+# make_channels DIR: pipes for what the guest and the emulator say, and an empty log, also where a
+# boot before left its own; `ctl_fd` reads the control channel.
 make_channels() {
-	mkfifo "$1"/{ctl,out,err,monitor.in,monitor.out}
+	local pipes=("$1"/{ctl,out,err,monitor.in,monitor.out})
+	rm -f "${pipes[@]}"
+	mkfifo "${pipes[@]}"
 	: >"$1/log"
 	exec {ctl_fd}<>"$1/ctl"
 }
